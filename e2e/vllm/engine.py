@@ -1,0 +1,151 @@
+"""One vLLM engine on one CPU core, with real KV hand-over, for tests without a GPU."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+HOST = "127.0.0.1"
+KV_BYTES = 32 * 2**20  # 16,384 tokens of the tiny model
+START_S = 180.0  # 20 s alone; a busy machine of two cores has taken 54 s for two
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the engine's choice, not ours
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSpec:
+    """What one engine needs to be told; the rest follows."""
+
+    model: Path
+    port: int
+    side_channel_port: int
+    core: int
+    served_name: str = "tiny"
+    host: str = HOST
+    lease_s: int = 30  # vLLM's own default; at least 6
+    drain_s: int = 35  # the prefill side waits for leased blocks: lease + 5 s
+    context_tokens: int = 2048
+    batch_tokens: int = 2048
+    kv_bytes: int = KV_BYTES
+
+
+def command(python: Path, spec: EngineSpec) -> list[str]:
+    """The command line of an engine (the CPU distribution's `vllm` script cannot start)."""
+    transfer = {
+        "kv_connector": "NixlConnector",
+        "kv_role": "kv_both",
+        "kv_buffer_device": "cpu",
+        "kv_load_failure_policy": "recompute",
+        "kv_connector_extra_config": {"kv_lease_duration": spec.lease_s},
+    }
+    flags = {
+        "model": str(spec.model),
+        "served-model-name": spec.served_name,
+        "host": spec.host,
+        "port": str(spec.port),
+        "dtype": "float32",
+        "max-model-len": str(spec.context_tokens),
+        "max-num-batched-tokens": str(spec.batch_tokens),
+        "kv-cache-memory-bytes": str(spec.kv_bytes),
+        "shutdown-timeout": str(spec.drain_s),
+        "kv-transfer-config": json.dumps(transfer),
+    }
+    module = [str(python), "-m", "vllm.entrypoints.openai.api_server", "--enforce-eager"]
+    return module + [f"--{flag}={value}" for flag, value in flags.items()]
+
+
+def environment(spec: EngineSpec) -> dict[str, str]:
+    """What an engine reads from its environment, beyond what every process has."""
+    return {
+        "HF_HUB_OFFLINE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_CPU_OMP_THREADS_BIND": str(spec.core),
+        "VLLM_NIXL_SIDE_CHANNEL_HOST": spec.host,
+        "VLLM_NIXL_SIDE_CHANNEL_PORT": str(spec.side_channel_port),
+    }
+
+
+class Engine:
+    """A running engine: its process group, its log, its address."""
+
+    def __init__(self, python: Path, spec: EngineSpec, log: Path) -> None:
+        self.spec = spec
+        self.log = log
+        self.url = f"http://{spec.host}:{spec.port}"
+        slow_nixl = str(HERE / "sitecustomize")
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(
+                command(python, spec),
+                env={**os.environ, **environment(spec), "PYTHONPATH": slow_nixl},
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # its children are ended with it
+            )
+
+    def wait_until_healthy(self, timeout_s: float = START_S) -> None:
+        """Return once `/health` answers 200; raise with the log's end when it never does."""
+        until = time.monotonic() + timeout_s
+        while time.monotonic() < until and self.process.poll() is None:
+            with (
+                suppress(urllib.error.URLError, OSError),
+                urllib.request.urlopen(f"{self.url}/health", timeout=2),
+            ):
+                return
+            time.sleep(0.2)
+        end = self.log.read_text(errors="replace")[-3000:]
+        raise RuntimeError(f"engine on port {self.spec.port} is not healthy; its log ends:\n{end}")
+
+    def terminate(self) -> None:
+        """Ask the engine to drain and end; it serves what runs for up to `drain_s`."""
+        self.process.terminate()
+
+    def stop(self, grace_s: float = 5.0) -> None:
+        """End the engine and all its children, politely first, and clear its shared memory."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(grace_s)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the engine and all its children at once, as a lost node does."""
+        owned = shared_memory_of(self.process.pid)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        for path in owned:
+            path.unlink(missing_ok=True)
+
+
+def shared_memory_of(group: int) -> set[Path]:
+    """Files in shared memory that processes of this group have mapped (400 MB stay else)."""
+    found: set[Path] = set()
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        with suppress(OSError):
+            if os.getpgid(int(maps.parent.name)) == group:
+                lines = (line.split(maxsplit=5) for line in maps.read_text().splitlines())
+                found |= {Path(line[5]) for line in lines if line[5:] and "/dev/shm/" in line[5]}
+    return found
+
+
+@contextmanager
+def engines(python: Path, specs: list[EngineSpec], logs: Path) -> Iterator[list[Engine]]:
+    """Start engines side by side, yield them healthy, and leave none behind."""
+    logs.mkdir(parents=True, exist_ok=True)
+    started: list[Engine] = []
+    try:
+        for spec in specs:
+            started.append(Engine(python, spec, logs / f"engine-{spec.port}.log"))  # noqa: PERF401
+        for engine in started:
+            engine.wait_until_healthy()
+        yield started
+    finally:
+        for engine in started:
+            engine.stop()

@@ -1,0 +1,1 @@
+"""The custom resources as frozen pydantic models, and the words all layers share."""

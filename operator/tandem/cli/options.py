@@ -1,0 +1,37 @@
+"""Values that several commands take, checked once: a mistake names the flag, the value and what is allowed."""
+
+from math import isfinite
+
+from tandem.api import duration
+from tandem.errors import InvalidInputError
+
+
+def seconds(flag: str, text: str) -> float:
+    """A duration above zero ("500ms", "2s")."""
+    value = duration.seconds(text, flag)
+    if not 0 < value < float("inf"):
+        raise InvalidInputError(flag, text, "a duration above zero")
+    return value
+
+
+def positive(flag: str, value: float) -> float:
+    """A finite number above zero."""
+    if not (isfinite(value) and value > 0):
+        raise InvalidInputError(flag, value, "a finite number above 0")
+    return value
+
+
+def share(flag: str, value: float) -> float:
+    """A share strictly between 0 and 1."""
+    if not 0 < value < 1:
+        raise InvalidInputError(flag, value, "a share between 0 and 1, such as 0.99")
+    return value
+
+
+def bounds(role: str, low: int, high: int) -> tuple[int, int]:
+    """Replica bounds of one role, min <= max."""
+    if low < 0:
+        raise InvalidInputError(f"--min-{role}", low, "0 or more")
+    if low > high:
+        raise InvalidInputError(f"--min-{role}", low, f"at most --max-{role} ({high})")
+    return low, high

@@ -1,0 +1,64 @@
+"""The two ports of the operator: a cluster that runs pods, and a source of metrics.
+
+Adapters: `cluster.local` (processes on this machine), `cluster.scrape` (direct scrape); Kubernetes
+and Prometheus stand behind the same protocols.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from tandem.api.role import Role
+from tandem.planner.observation import Traffic
+
+
+class PodPhase(StrEnum):
+    """Where a pod stands; one that is gone is not listed."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    """One engine pod. Times are seconds since the epoch."""
+
+    name: str
+    role: Role
+    phase: PodPhase
+    url: str
+    revision: str = ""
+    asked_s: float = 0.0
+    ready_s: float | None = None
+    restarts: int = 0
+    message: str = ""  # the last thing a person should know, such as why it died
+
+
+class Cluster(Protocol):
+    """Runs pods of each role."""
+
+    async def pods(self) -> Sequence[Pod]:
+        """Every pod that is not yet gone."""
+        ...
+
+    async def desired(self) -> Mapping[Role, int]:
+        """Replicas asked for per role; draining pods are not among them."""
+        ...
+
+    async def scale(self, role: Role, replicas: int) -> None:
+        """Ask for a number of replicas; idempotent, returns before they are there."""
+        ...
+
+    async def wait_changed(self, timeout_s: float) -> None:
+        """Return when a pod came, went or changed its phase, or after `timeout_s`."""
+        ...
+
+
+class MetricsSource(Protocol):
+    """Reads what the gateway and the engines measured since the last read."""
+
+    async def read(self, pods: Sequence[Pod]) -> Traffic:
+        """Figures of the interval since the last call; what can't be had is `Missing`."""
+        ...

@@ -1,0 +1,54 @@
+"""Names of the series that Tandem exports and reads: written once, here.
+
+Engine names are per engine type and version range; a name that an engine lacks is said, never 0.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSeries:
+    """Names that one kind of engine exports on /metrics."""
+
+    running: str
+    waiting: str
+    kv_usage: str
+    prompt_tokens: str
+    generation_tokens: str
+    prompt_tokens_by_source: str
+    preemptions: str
+    finished: str
+    kv_expired: str
+
+
+VLLM = EngineSeries(  # vLLM 0.32; the emulator exports the same
+    running="vllm:num_requests_running",
+    waiting="vllm:num_requests_waiting",
+    kv_usage="vllm:kv_cache_usage_perc",
+    prompt_tokens="vllm:prompt_tokens_total",
+    generation_tokens="vllm:generation_tokens_total",
+    prompt_tokens_by_source="vllm:prompt_tokens_by_source_total",
+    preemptions="vllm:num_preemptions_total",
+    finished="vllm:request_success_total",
+    kv_expired="vllm:nixl_num_kv_expired_reqs_total",
+)
+ENGINE_SERIES = {"vllm": VLLM, "emulator": VLLM}
+
+# What the gateway exports. Counters count requests unless the name says otherwise.
+ARRIVALS = "tandem_gateway_arrivals_total"
+FINISHED = "tandem_gateway_finished_total"  # outcome: ok | refused | cut | cancelled | error
+SLO = "tandem_gateway_slo_total"  # ttft: met | missed, tpot: met | missed; every ended request once
+LENGTHS = "tandem_gateway_request_lengths_total"  # input, cached, output: bucket representatives
+DISPERSION = "tandem_gateway_arrival_dispersion"  # gauge, counts of 1 s over the last minutes
+RETRIES = "tandem_gateway_retries_total"  # leg: prefill | decode, reason
+QUEUED_REQUESTS = "tandem_gateway_queued_requests"
+QUEUED_TOKENS = "tandem_gateway_queued_tokens"
+IN_FLIGHT = "tandem_gateway_in_flight_requests"  # role, pod
+PREFILL_BUSY = "tandem_gateway_prefill_busy_seconds_total"  # pod: seconds with a prefill leg out
+TTFT = "tandem_gateway_time_to_first_token_seconds"
+TPOT = "tandem_gateway_time_per_output_token_seconds"
+ITL = "tandem_gateway_inter_token_latency_seconds"
+E2E = "tandem_gateway_e2e_latency_seconds"
+QUEUE = "tandem_gateway_queue_seconds"
+PREFILL_LEG = "tandem_gateway_prefill_leg_seconds"
+HANDOVER = "tandem_gateway_handover_seconds"  # decode leg sent to its first token

@@ -1,0 +1,1 @@
+"""The operator's loop: observe -> plan -> limit -> apply -> report."""

@@ -1,0 +1,1 @@
+"""What an engine's time costs: profiles, step-time models, fits, the iteration-level engine."""

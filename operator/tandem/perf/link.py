@@ -1,0 +1,53 @@
+"""A network link shared fairly by the transfers on it (processor sharing).
+
+Kept in virtual time: V grows at 1/n per second while n transfers share the link, and a transfer of
+x seconds alone ends when V has grown by x since it came. So a change costs O(log n).
+"""
+
+import heapq
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class SharedLink:
+    """Transfers in flight; all times in seconds on one clock of the caller's."""
+
+    _now_s: float = 0.0
+    _virtual_s: float = 0.0
+    _ends: list[tuple[float, int, str]] = field(default_factory=list)
+    _live: dict[str, int] = field(default_factory=dict)
+    _count: int = 0
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def add(self, now_s: float, key: str, alone_s: float) -> None:
+        """Begin a transfer that would take `alone_s` on an idle link."""
+        self._advance(now_s)
+        self._count += 1
+        self._live[key] = self._count
+        heapq.heappush(self._ends, (self._virtual_s + alone_s, self._count, key))
+
+    def cancel(self, now_s: float, key: str) -> None:
+        """Drop a transfer that nobody waits for; unknown keys are none."""
+        self._advance(now_s)
+        self._live.pop(key, None)
+
+    def next_end(self) -> tuple[float, str] | None:
+        """When the next transfer ends if none comes or goes before, and which."""
+        while self._ends and self._live.get(self._ends[0][2]) != self._ends[0][1]:
+            heapq.heappop(self._ends)
+        if not self._ends:
+            return None
+        virtual_end_s, _, key = self._ends[0]
+        return self._now_s + max(0.0, virtual_end_s - self._virtual_s) * len(self._live), key
+
+    def finish(self, now_s: float, key: str) -> None:
+        """Take a transfer off that `next_end` named and whose time has come."""
+        self._advance(now_s)
+        self._live.pop(key, None)
+
+    def _advance(self, now_s: float) -> None:
+        if self._live:
+            self._virtual_s += (now_s - self._now_s) / len(self._live)
+        self._now_s = now_s

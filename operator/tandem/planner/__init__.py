@@ -1,0 +1,1 @@
+"""Decisions: observation -> plan. Pure; the clock is an argument."""

@@ -1,0 +1,98 @@
+"""What the planner answers: targets with reasons, what it predicts, and what it wants to remember."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tandem.api.role import Role
+
+QUANTILES = (0.5, 0.9, 0.95, 0.99)
+
+
+class Bottleneck(StrEnum):
+    """Which stage gives way first when load grows."""
+
+    PREFILL_COMPUTE = "prefillCompute"
+    KV_TRANSFER = "kvTransfer"
+    DECODE_COMPUTE = "decodeCompute"
+    DECODE_KV = "decodeKV"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What a fleet of given size would do with a given demand.
+
+    Quantiles are in seconds, at `QUANTILES`; infinite where a stage is overloaded. Utilisations are
+    shares: `prefill`, `link`, `decode` of time, `kv` of decode KV capacity at its mean.
+    """
+
+    attainment: float
+    ttft_s: tuple[float, ...]
+    tpot_s: tuple[float, ...]
+    utilisation: Mapping[str, float]
+    bottleneck: Bottleneck
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clamp:
+    """One limit that bit: which, on which role, and from what to what."""
+
+    limit: str
+    role: Role
+    before: int
+    after: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The target of one role, and why."""
+
+    target: int
+    unclamped: int
+    reason: str
+    clamps: tuple[Clamp, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerUp:
+    """The next best pair and why it lost."""
+
+    replicas: Mapping[Role, int]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What the planner remembers between ticks; small, and JSON both ways (`planner.memory`).
+
+    Attributes:
+        started_s: when the first tick was, None before it.
+        rates: (time s, interval s, arrivals) of past intervals, oldest first, at most an hour.
+        cells: decayed length counts, (input, cached, output, weight).
+        dispersion: smoothed index of dispersion of arrivals.
+        wishes: per role, (time s, unclamped wish) of the scale-down window, oldest first.
+        facts: numbers of a policy's own, by name.
+
+    """
+
+    started_s: float | None = None
+    rates: tuple[tuple[float, float, float], ...] = ()
+    cells: tuple[tuple[int, int, int, float], ...] = ()
+    dispersion: float = 1.0
+    wishes: Mapping[Role, tuple[tuple[float, int], ...]] = field(default_factory=dict)
+    facts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One decision for the whole fleet."""
+
+    roles: Mapping[Role, Decision]
+    memory: Memory
+    prediction: Prediction | None
+    bottleneck: Bottleneck
+    reasons: tuple[str, ...]
+    runner_up: RunnerUp | None
+    look_again_s: float

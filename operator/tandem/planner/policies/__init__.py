@@ -1,0 +1,1 @@
+"""Scaling policies: one small file each, one table."""

@@ -1,0 +1,1 @@
+"""The three queues in tandem: prefill, KV link, decode."""

@@ -1,0 +1,74 @@
+"""What the planner is asked to hold: the fleet's SLO, bounds, costs and behaviour, in SI units."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from tandem.api.role import Role
+from tandem.perf.engine_profile import EngineProfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slo:
+    """Share `attainment` of all arrivals meets both targets."""
+
+    ttft_s: float
+    tpot_s: float
+    attainment: float = 0.99
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleSpec:
+    """One role: its profile and its bounds on replicas."""
+
+    profile: EngineProfile
+    min_replicas: int = 1
+    max_replicas: int = 64
+    lead_time_s: float = 60.0  # from the asking to Ready
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatioBounds:
+    """Prefill replicas per decode replica, as integer pairs (prefill, decode); None is unbounded."""
+
+    lowest: tuple[int, int] | None = None
+    highest: tuple[int, int] | None = None
+
+    def allow(self, prefill: int, decode: int) -> bool:
+        """Whether a pair lies within the bounds; exact, in integers."""
+        low, high = self.lowest, self.highest
+        return (low is None or prefill * low[1] >= low[0] * decode) and (
+            high is None or prefill * high[1] <= high[0] * decode
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What all pods that are not yet gone may use together; None is unbounded."""
+
+    accelerators: int | None = None
+    cost_per_hour: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behavior:
+    """How fast targets may move."""
+
+    up_max_step: int = 8
+    down_window_s: float = 300.0
+    down_max_step: int = 1
+    stale_after_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetSpec:
+    """A fleet as the planner sees it."""
+
+    slo: Slo
+    roles: Mapping[Role, RoleSpec]
+    ratio: RatioBounds = RatioBounds()
+    budget: Budget = Budget()
+    behavior: Behavior = Behavior()
+    policy: str = "tandem"
+    parameters: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    interval_s: float = 5.0

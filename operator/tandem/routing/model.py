@@ -1,0 +1,39 @@
+"""What routing sees: requests that wait, pods that serve."""
+
+from dataclasses import dataclass
+
+from tandem.api.role import Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteRequest:
+    """One request at the gateway; times in seconds on the caller's clock.
+
+    `deadline_s` is arrival plus the TTFT target; `service_s` the prefill seconds it needs alone;
+    `after_prefill_s` what TTFT still holds after them (transfer and the first decode step).
+    """
+
+    key: str
+    arrival_s: float
+    deadline_s: float
+    input_tokens: int
+    service_s: float
+    after_prefill_s: float = 0.0
+    output_tokens: int = (
+        0  # expected: max_tokens where given, else what the model answers on average
+    )
+
+    def latest_start_s(self) -> float:
+        """The last moment at which its prefill can begin and TTFT still be met."""
+        return self.deadline_s - self.service_s - self.after_prefill_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutePod:
+    """One engine pod as the router may use it; a draining pod takes no new request."""
+
+    name: str
+    role: Role
+    kv_capacity_tokens: int
+    revision: str = ""
+    draining: bool = False

@@ -1,0 +1,131 @@
+"""The router of one fleet: a central queue, and what was sent to which pod.
+
+State without I/O or clock: the gateway and the simulator hold one each and tell it what happened. A
+request goes enqueue -> start_prefill -> prefilled -> start_decode -> pulled -> ended; `ended` may
+come at any point.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tandem.api.role import Role
+from tandem.perf.engine_profile import DecodeCost
+from tandem.routing import pick
+from tandem.routing.model import RoutePod, RouteRequest
+from tandem.routing.orders import ORDERS
+
+
+@dataclass(slots=True)
+class _Flight:
+    request: RouteRequest
+    queued: bool = True
+    prefill: pick.PodLoad | None = None
+    decode: pick.PodLoad | None = None
+
+
+class Router:
+    """Decides the next prefill, its pod, and the decode pod after it."""
+
+    def __init__(
+        self, decode_cost: DecodeCost, tpot_s: float, order: str = "feasible-first"
+    ) -> None:
+        self._cost = decode_cost
+        self._tpot_s = tpot_s
+        self._order = ORDERS[order]()
+        self._flights: dict[str, _Flight] = {}
+        self._loads: dict[str, pick.PodLoad] = {}
+        self.queued_requests = 0
+        self.queued_tokens = 0
+
+    def set_pods(self, pods: Iterable[RoutePod]) -> None:
+        """Replace the pods that can be routed to; what is in flight on others is kept till it ends."""
+        old = self._loads
+        self._loads = {}
+        for pod in pods:
+            load = old.get(pod.name) or pick.PodLoad(pod)
+            load.pod = pod
+            self._loads[pod.name] = load
+
+    def loads(self, role: Role) -> list[pick.PodLoad]:
+        """The pods of a role with what was sent to them."""
+        return [load for load in self._loads.values() if load.pod.role is role]
+
+    def enqueue(self, request: RouteRequest) -> None:
+        """Let a request wait for a prefill pod; one that failed before its first token may come again."""
+        self._flights[request.key] = _Flight(request)
+        self.queued_requests += 1
+        self.queued_tokens += request.input_tokens
+        self._order.push(request)
+
+    def start_prefill(self, now_s: float) -> tuple[RouteRequest, RoutePod] | None:
+        """The next request and the pod that takes it now; None when nobody waits or no pod is free."""
+        loads = self.loads(Role.PREFILL)
+        if not any(not load.tokens and not load.pod.draining for load in loads):
+            return None
+        request = self._next(now_s)
+        if request is None:
+            return None
+        load = pick.prefill(loads, request)
+        if load is None:
+            self._order.push(request)
+            return None
+        flight = self._flights[request.key]
+        self._unqueue(flight)
+        flight.prefill = load
+        load.start(request.key, request.input_tokens)
+        return request, load.pod
+
+    def prefilled(self, key: str) -> None:
+        """The prefill leg ended: its pod is free again and holds the KV until it is pulled."""
+        flight = self._flights.get(key)
+        if flight is not None and flight.prefill is not None:
+            flight.prefill.end(key)
+            flight.prefill.pin(key, flight.request.input_tokens)
+
+    def start_decode(self, key: str) -> RoutePod | None:
+        """The pod for the decode leg; None while there is none (ask again when pods change)."""
+        flight = self._flights[key]
+        assert flight.prefill is not None, "start_decode before start_prefill"
+        request = flight.request
+        load = pick.decode(
+            self.loads(Role.DECODE),
+            request,
+            flight.prefill.pod.revision,
+            self._cost,
+            self._tpot_s,
+        )
+        if load is None:
+            return None
+        flight.decode = load
+        load.start(key, request.input_tokens + request.output_tokens)
+        return load.pod
+
+    def pulled(self, key: str) -> None:
+        """The decode pod has the KV: the prefill pod's copy is free."""
+        flight = self._flights.get(key)
+        if flight is not None and flight.prefill is not None:
+            flight.prefill.unpin(key)
+
+    def ended(self, key: str) -> None:
+        """The request is over, or goes back to be enqueued anew; unknown keys are none."""
+        flight = self._flights.pop(key, None)
+        if flight is None:
+            return
+        if flight.queued:
+            self._unqueue(flight)
+        for load in (flight.prefill, flight.decode):
+            if load is not None:
+                load.end(key)
+                load.unpin(key)
+
+    def _next(self, now_s: float) -> RouteRequest | None:
+        while (request := self._order.pop(now_s)) is not None:
+            flight = self._flights.get(request.key)
+            if flight is not None and flight.queued and flight.request is request:
+                return request
+        return None
+
+    def _unqueue(self, flight: _Flight) -> None:
+        flight.queued = False
+        self.queued_requests -= 1
+        self.queued_tokens -= flight.request.input_tokens

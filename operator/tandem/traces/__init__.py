@@ -1,0 +1,1 @@
+"""Requests over time: readers of every format, scaling, and the built-in generator."""
