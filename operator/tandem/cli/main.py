@@ -2,9 +2,7 @@
 
 import importlib
 import sys
-from collections.abc import Callable
 
-import click
 import typer
 
 from tandem import __version__
@@ -20,33 +18,7 @@ COMMANDS = {  # name: module, one line of help
     "crds": ("tandem.cli.crds", "Print or write the custom resource definitions."),
 }
 USAGE = 2
-
-
-class _Lazy(click.Group):
-    """Imports a command's module when it is called, so that the others cost nothing."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
-            return None
-        run: Callable[..., object] = importlib.import_module(COMMANDS[cmd_name][0]).run
-        app = typer.Typer(add_completion=False, rich_markup_mode=None)
-        app.command(help=run.__doc__)(run)
-        command = typer.main.get_command(app)
-        command.name = cmd_name
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-
-@click.group(cls=_Lazy, help="Autoscaling of disaggregated LLM fleets.")
-@click.version_option(__version__, prog_name="tandem")
-def root() -> None:
-    """Hold the commands."""
+INTERRUPTED = 130
 
 
 def main() -> None:
@@ -57,23 +29,63 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Exit code of one command line."""
     try:
-        result = root.main(arguments, prog_name="tandem", standalone_mode=False)
-    except click.ClickException as error:
+        result = _app(arguments)(arguments or ["--help"], prog_name="tandem", standalone_mode=False)
+    except typer.TyperException as error:
         return _say(_one_line(error))
     except TandemError as error:
         return _say(str(error))
-    except (click.Abort, KeyboardInterrupt):
-        return 130
+    except (typer.Abort, KeyboardInterrupt):
+        return INTERRUPTED
     return result if isinstance(result, int) else 0
 
 
-def _one_line(error: click.ClickException) -> str:
-    text = error.format_message().replace("\n", " ")
+def _app(arguments: list[str]) -> typer.Typer:
+    """The application, with the command that is asked for imported and the others only named."""
+    app = typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        help="Autoscaling of disaggregated LLM fleets.",
+    )
+    app.callback()(_root)
+    asked = next((word for word in arguments if not word.startswith("-")), None)
+    for name, (module, text) in COMMANDS.items():
+        command = importlib.import_module(module).run if name == asked else _named
+        app.command(name, short_help=text)(command)
+    return app
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001 - Typer's callback signature
+    if asked:
+        typer.echo(f"tandem {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    *,
+    version: bool = typer.Option(
+        False,
+        "--version",
+        help="Print the version.",
+        is_eager=True,
+        callback=_version,
+    ),
+) -> None:
+    """Hold what every command shares."""
+
+
+def _named() -> None:
+    """Stand for a command in the list of all."""
+
+
+def _one_line(error: typer.TyperException) -> str:
+    """The message of a usage error, with the command whose help says what is allowed."""
+    format_message = getattr(error, "format_message", error.__str__)
+    text = str(format_message()).replace("\n", " ")
     context = getattr(error, "ctx", None)
     where = context.command_path if context else "tandem"
-    return f"{text} ({where} --help lists what is allowed)"
+    return f"{text} ('{where} --help' lists what is allowed)"
 
 
 def _say(message: str) -> int:
-    click.echo(f"error: {message}", err=True)
+    typer.echo(f"error: {message}", err=True)
     return USAGE
