@@ -1,0 +1,68 @@
+# Everything a person or CI runs. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help venv venv-vllm up test check format crds e2e e2e-full lock clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.8
+
+# Real traces and timings, where they are: tests that need them skip elsewhere.
+ifndef TANDEM_DATA
+ifneq ($(wildcard ../shared/data),)
+export TANDEM_DATA := $(abspath ../shared/data)
+endif
+endif
+
+help: ## list what can be made
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+venv: $(VENV)/.ready ## make .venv: everything but vLLM
+$(VENV)/.ready: requirements/dev.txt requirements/uv.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt; }
+	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	touch $@
+
+venv-vllm: .venv-vllm/.ready ## make .venv-vllm: the real engine on CPU (about 6 GB, 3 minutes)
+.venv-vllm/.ready: requirements/vllm.txt | venv
+	$(BIN)/uv venv -q --clear --python $(BIN)/python .venv-vllm
+	$(BIN)/uv pip install -q --python .venv-vllm/bin/python --require-hashes --no-deps -r requirements/vllm.txt
+	touch $@
+
+up: venv ## run a fleet on this machine, fed by real traffic, until Ctrl-C
+	$(BIN)/tandem up $(ARGS)
+
+test: venv ## unit, property and simulator tests
+	$(BIN)/pytest $(ARGS)
+
+check: venv ## lint, formatting, types, imports, spelling, generated files
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(BIN)/validate-pyproject pyproject.toml
+	$(BIN)/tandem crds --out crds --check
+
+format: venv ## mend what ruff can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+crds: venv ## render crds/ from the models
+	$(BIN)/tandem crds --out crds
+
+e2e: venv venv-vllm ## end-to-end: real processes, real vLLM with NIXL on CPU
+	$(BIN)/pytest e2e -m "e2e and not full" $(ARGS)
+
+e2e-full: venv venv-vllm ## end-to-end, the long ones too
+	$(BIN)/pytest e2e -m e2e $(ARGS)
+
+lock: venv ## compile the locked requirements anew
+	$(BIN)/uv pip compile -q pyproject.toml --extra cli --group dev --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o requirements/dev.txt
+
+clean: ## remove what make made
+	rm -rf $(VENV) .venv-vllm .cache .run .mypy_cache .ruff_cache .pytest_cache .hypothesis
