@@ -5,11 +5,10 @@ import os
 import signal
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -40,7 +39,7 @@ def command(python: Path, spec: EngineSpec) -> list[str]:
     """The command line of an engine (the CPU distribution's `vllm` script cannot start)."""
     transfer = {
         "kv_connector": "NixlConnector",
-        "kv_role": "kv_both",
+        "kv_role": "kv_both",  # deprecated in 0.32, and the only one that can change its role
         "kv_buffer_device": "cpu",
         "kv_load_failure_policy": "recompute",
         "kv_connector_extra_config": {"kv_lease_duration": spec.lease_s},
@@ -78,6 +77,7 @@ class Engine:
     def __init__(self, python: Path, spec: EngineSpec, log: Path) -> None:
         self.spec = spec
         self.log = log
+        self.shared_memory: set[Path] = set()  # 400 MB stay behind when it ends in a hurry
         self.url = f"http://{spec.host}:{spec.port}"
         slow_nixl = str(HERE / "sitecustomize")
         with log.open("wb") as out:
@@ -89,14 +89,20 @@ class Engine:
                 start_new_session=True,  # its children are ended with it
             )
 
+    def is_healthy(self) -> bool:
+        """True when `/health` answers 200, as it also does all through a drain."""
+        link = HTTPConnection(self.spec.host, self.spec.port, timeout=2)
+        with suppress(OSError, HTTPException), closing(link):
+            link.request("GET", "/health")
+            return link.getresponse().status == 200
+        return False
+
     def wait_until_healthy(self, timeout_s: float = START_S) -> None:
         """Return once `/health` answers 200; raise with the log's end when it never does."""
         until = time.monotonic() + timeout_s
         while time.monotonic() < until and self.process.poll() is None:
-            with (
-                suppress(urllib.error.URLError, OSError),
-                urllib.request.urlopen(f"{self.url}/health", timeout=2),
-            ):
+            if self.is_healthy():
+                self.shared_memory = shared_memory_of(self.process.pid)
                 return
             time.sleep(0.2)
         end = self.log.read_text(errors="replace")[-3000:]
@@ -116,23 +122,23 @@ class Engine:
 
     def kill(self) -> None:
         """End the engine and all its children at once, as a lost node does."""
-        owned = shared_memory_of(self.process.pid)
+        self.shared_memory |= shared_memory_of(self.process.pid)
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        for path in owned:
+        for path in self.shared_memory:
             path.unlink(missing_ok=True)
 
 
 def shared_memory_of(group: int) -> set[Path]:
-    """Files in shared memory that processes of this group have mapped (400 MB stay else)."""
-    found: set[Path] = set()
-    for maps in Path("/proc").glob("[0-9]*/maps"):
+    """The files in shared memory that a process group has mapped, by inode: names can differ."""
+    inodes: set[int] = set()
+    for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if os.getpgid(int(maps.parent.name)) == group:
-                lines = (line.split(maxsplit=5) for line in maps.read_text().splitlines())
-                found |= {Path(line[5]) for line in lines if line[5:] and "/dev/shm/" in line[5]}
-    return found
+            if os.getpgid(int(process.name)) == group:
+                lines = (process / "maps").read_text().splitlines()
+                inodes |= {int(line.split()[4]) for line in lines if str(SHARED_MEMORY) in line}
+    return {path for path in SHARED_MEMORY.iterdir() if path.stat().st_ino in inodes}
 
 
 @contextmanager

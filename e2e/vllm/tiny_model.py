@@ -27,12 +27,13 @@ from transformers import (  # type: ignore[import-not-found]
     PreTrainedTokenizerFast,
 )
 
-SEED = 22
+FIRST_SEED = 22  # the first that passes; another CPU may round otherwise and take the next
 VOCABULARY = 320  # 2 marks, 256 bytes, merges
 CONTEXT_TOKENS = 8192
 LETTERS = "abcdefghijklmnopqrstuvwxyz .,"  # what it says; ASCII, so that each token is text at once
 WEIGHT_GAIN = 1.6  # 1 keeps a vector's length; from 3 on, rounding grows through the layers
 LEAST_GAP = 1e-3  # 50 times the rounding between batches; a tenth of it would flip a token a day
+MARKS = ["<s>", "</s>"]  # the first two token ids: begin and end of text
 CORPUS = [
     "the fleet scales prefill and decode apart, each by the work that waits for it",
     "a request brings a prompt, the prompt becomes keys and values, the tokens follow",
@@ -50,21 +51,21 @@ def tokenizer() -> PreTrainedTokenizerFast:
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,
-        special_tokens=["<s>", "</s>"],
+        special_tokens=MARKS,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     bpe.train_from_iterator(CORPUS, trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe,
-        bos_token="<s>",
-        eos_token="</s>",
+        bos_token=MARKS[0],
+        eos_token=MARKS[1],
         chat_template=CHAT,
         model_max_length=CONTEXT_TOKENS,
     )
 
 
-def model(spoken: list[int]) -> LlamaForCausalLM:
+def model(spoken: list[int], seed: int) -> LlamaForCausalLM:
     """A Llama of 2 KiB of KV per token that says the `spoken` tokens only."""
     config = LlamaConfig(
         vocab_size=VOCABULARY,
@@ -79,7 +80,7 @@ def model(spoken: list[int]) -> LlamaForCausalLM:
         tie_word_embeddings=False,
         dtype="float32",
     )
-    torch.manual_seed(SEED)
+    torch.manual_seed(seed)
     llama = LlamaForCausalLM(config).float().eval()
     with torch.no_grad():
         for name, weight in llama.named_parameters():
@@ -111,25 +112,31 @@ def answers(llama: LlamaForCausalLM, prompts: list[list[int]]) -> list[tuple[lis
     return found
 
 
+def questions() -> list[list[int]]:
+    """Prompts of random tokens, around and across the engine's blocks of 128 tokens."""
+    generator = torch.Generator().manual_seed(FIRST_SEED)
+    lengths = (5, 16, 40, 127, 128, 129, 400, 900)
+    return [torch.randint(2, VOCABULARY, (n,), generator=generator).tolist() for n in lengths]
+
+
 def main(directory: Path) -> None:
     if (directory / "complete").exists():
         return
     tokens = tokenizer()
-    llama = model(tokens.convert_tokens_to_ids(list(LETTERS.replace(" ", "Ġ"))))
-    generator = torch.Generator().manual_seed(SEED)
-    prompts = [
-        torch.randint(2, VOCABULARY, (length,), generator=generator).tolist()
-        for length in (5, 16, 17, 40, 100, 250, 500, 900)
-    ]
-    found = answers(llama, prompts)
-    gap = min(each for _, each in found)
-    different = len({tuple(answer[:8]) for answer, _ in found})
-    sys.stdout.write(f"smallest gap {gap:.4f}, {different} different answers to {len(prompts)}\n")
-    if gap < LEAST_GAP or different < len(prompts):
-        raise SystemExit("these weights cannot tell a right KV cache from a wrong one; change SEED")
+    spoken = tokens.convert_tokens_to_ids(list(LETTERS.replace(" ", "Ġ")))
+    for seed in range(FIRST_SEED, FIRST_SEED + 20):
+        llama = model(spoken, seed)
+        found = answers(llama, questions())
+        gap = min(each for _, each in found)
+        different = len({tuple(answer[:8]) for answer, _ in found})
+        sys.stdout.write(f"seed {seed}: smallest gap {gap:.4f}, {different} different answers\n")
+        if gap >= LEAST_GAP and different == len(found):
+            break
+    else:
+        raise SystemExit("no weights tell a right KV cache from a wrong one")
     llama.save_pretrained(directory)
     tokens.save_pretrained(directory)
-    (directory / "complete").write_text(json.dumps({"seed": SEED, "smallest_gap": gap}))
+    (directory / "complete").write_text(json.dumps({"seed": seed, "smallest_gap": gap}))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def slow_down(bindings: Any) -> None:
     """Make every agent configuration keep our delay, whatever the wrapper sets after."""
     given = bindings.nixlAgentConfig
 
-    class PatientConfig(given):  # type: ignore[misc]  # a base known at run time only
+    class PatientConfig(given):  # type: ignore[misc, valid-type]  # a base known at run time only
         def __init__(self) -> None:
             super().__init__()
             given.pthrDelay.__set__(self, LOOK_EVERY_US)
