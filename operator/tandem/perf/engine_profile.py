@@ -6,13 +6,29 @@ Three terms a stage, the form that DistServe's simulator and Mooncake's regressi
     prefill batch   T = a + b Σn + c Σ(L² − p²)      n = L − p tokens computed, p already cached
     decode step     T = α + β batch + γ Σcontext
     KV transfer     X = latency + bytes / bandwidth
+
+Every value is checked when it is made, so that a wrong number is named where it was given and does
+not surface as a simulation that never ends.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from math import ceil
+from dataclasses import dataclass
+from math import ceil, inf
 
 from tandem.api.role import Role
+from tandem.errors import InvalidInputError
+
+
+def _not_negative(part: str, **values: float) -> None:
+    for name, value in values.items():
+        if not 0 <= value < inf:
+            raise InvalidInputError(part + name, value, "a finite number, zero or more")
+
+
+def _positive(part: str, **values: float) -> None:
+    for name, value in values.items():
+        if not 0 < value < inf:
+            raise InvalidInputError(part + name, value, "a finite number above zero")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +38,12 @@ class PrefillCost:
     a_s: float
     b_s_per_token: float
     c_s_per_token2: float
+
+    def __post_init__(self) -> None:
+        marginal = {"b_s_per_token": self.b_s_per_token, "c_s_per_token2": self.c_s_per_token2}
+        _not_negative("prefill.", a_s=self.a_s, **marginal)
+        if self.a_s + self.b_s_per_token <= 0:
+            raise InvalidInputError("prefill.a_s", self.a_s, "a_s or b_s_per_token above zero")
 
     def batch_s(self, chunks: Iterable[tuple[int, int]]) -> float:
         """Seconds of one batch of chunks, each (p already computed, L computed after it)."""
@@ -40,6 +62,16 @@ class DecodeCost:
     beta_s_per_sequence: float
     gamma_s_per_token: float
 
+    def __post_init__(self) -> None:
+        marginal = {
+            "beta_s_per_sequence": self.beta_s_per_sequence,
+            "gamma_s_per_token": self.gamma_s_per_token,
+        }
+        _not_negative("decode.", alpha_s=self.alpha_s, **marginal)
+        if self.alpha_s + self.beta_s_per_sequence <= 0:
+            allowed = "alpha_s or beta_s_per_sequence above zero"
+            raise InvalidInputError("decode.alpha_s", self.alpha_s, allowed)
+
     def step_s(self, batch: float, context_tokens: float) -> float:
         """Seconds of one iteration of `batch` sequences that attend to `context_tokens` in sum."""
         return (
@@ -57,6 +89,12 @@ class KvCache:
     capacity_tokens: int
     block_tokens: int = 16
 
+    def __post_init__(self) -> None:
+        _positive("kv.", bytes_per_token=self.bytes_per_token, block_tokens=self.block_tokens)
+        if self.capacity_tokens < self.block_tokens:
+            allowed = f"at least one block of {self.block_tokens} tokens"
+            raise InvalidInputError("kv.capacity_tokens", self.capacity_tokens, allowed)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferCost:
@@ -64,6 +102,10 @@ class TransferCost:
 
     latency_s: float
     bandwidth_bytes_per_s: float
+
+    def __post_init__(self) -> None:
+        _not_negative("transfer.", latency_s=self.latency_s)
+        _positive("transfer.", bandwidth_bytes_per_s=self.bandwidth_bytes_per_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +141,16 @@ class EngineProfile:
     cold_start_s: tuple[tuple[str, float], ...] = ()
     cost_per_hour: float = 0.0
     source: str = ""
-    fit_error: FitError | None = field(default=None)
+    fit_error: FitError | None = None
+
+    def __post_init__(self) -> None:
+        _positive("", accelerators=self.accelerators, batch_cap=self.batch_cap)
+        if self.batch_tokens < self.batch_cap:
+            # vLLM refuses it too: every running sequence must be able to decode in one step.
+            allowed = f"at least batch_cap, {self.batch_cap}"
+            raise InvalidInputError("batch_tokens", self.batch_tokens, allowed)
+        _not_negative("cold_start_s.", **dict(self.cold_start_s))
+        _not_negative("", cost_per_hour=self.cost_per_hour)
 
     @property
     def cold_start_total_s(self) -> float:
