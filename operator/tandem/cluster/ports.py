@@ -47,8 +47,11 @@ class Cluster(Protocol):
         """Replicas asked for per role; draining pods are not among them."""
         ...
 
-    async def scale(self, role: Role, replicas: int) -> None:
-        """Ask for a number of replicas; idempotent, returns before they are there."""
+    async def scale(self, role: Role, replicas: int, drain_first: Sequence[str] = ()) -> None:
+        """Ask for a number of replicas; idempotent, returns before they are there.
+
+        When pods must go, those still starting go first, then those named in `drain_first`, in order.
+        """
         ...
 
     async def wait_changed(self, timeout_s: float) -> None:

@@ -54,6 +54,8 @@ class Traffic:
         queued_requests, queued_tokens: waiting for prefill now, and their uncached input tokens.
         running: requests in the engines of a role now.
         kv_usage: mean share of KV in use per role now.
+        utilisation: share of the role's capacity in use over the interval, as an HPA would see it.
+        in_flight: requests at a pod now, by pod name; tells whom to drain.
 
     """
 
@@ -70,6 +72,7 @@ class Traffic:
     running: Mapping[Role, Reading] = field(default_factory=dict)
     kv_usage: Mapping[Role, Reading] = field(default_factory=dict)
     utilisation: Mapping[Role, Reading] = field(default_factory=dict)
+    in_flight: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
