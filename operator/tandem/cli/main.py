@@ -54,7 +54,7 @@ def _app(arguments: list[str]) -> typer.Typer:
     return app
 
 
-def _version(asked: bool) -> None:  # noqa: FBT001 - Typer's callback signature
+def _version(asked: bool) -> None:
     if asked:
         typer.echo(f"tandem {__version__}")
         raise typer.Exit

@@ -1,5 +1,6 @@
 """Values that several commands take, checked once: a mistake names the flag, the value and what is allowed."""
 
+from collections.abc import Sequence
 from math import isfinite
 
 from tandem.api import duration
@@ -35,3 +36,22 @@ def bounds(role: str, low: int, high: int) -> tuple[int, int]:
     if low > high:
         raise InvalidInputError(f"--min-{role}", low, f"at most --max-{role} ({high})")
     return low, high
+
+
+def one_of(flag: str, value: str, allowed: Sequence[str]) -> str:
+    """One word of a list."""
+    if value not in allowed:
+        raise InvalidInputError(flag, value, f"one of {', '.join(allowed)}")
+    return value
+
+
+def parameters(pairs: Sequence[str] | None, flag: str = "--param") -> dict[str, float]:
+    """NAME=VALUE pairs as numbers; which names a policy knows is checked with the policy."""
+    found = {}
+    for pair in pairs or ():
+        name, _, text = pair.partition("=")
+        try:
+            found[name] = float(text)
+        except ValueError:
+            raise InvalidInputError(flag, pair, "NAME=VALUE with a number as value") from None
+    return found
