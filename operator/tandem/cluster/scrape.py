@@ -63,6 +63,8 @@ class DirectScrape:
             self._scrape(self._gateway_url, _GATEWAY),
             *(self._scrape(pod.url, self._engine_names()) for pod in ready),
         )
+        if not isinstance(gateway, Missing) and not any(r.name == series.ARRIVALS for r in gateway):
+            gateway = Missing(f"{self._gateway_url}/metrics has no {series.ARRIVALS}")
         now_s = time.monotonic()
         by_role = _per_role(ready, engines)
         running = {role: self._mean(rows, self._names.running) for role, rows in by_role.items()}

@@ -1,0 +1,150 @@
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from tandem.api.role import Role
+from tandem.cluster import series
+from tandem.cluster.ports import Pod, PodPhase
+from tandem.cluster.scrape import DirectScrape
+from tandem.planner.observation import Figure, LengthCounts, Missing, Reading
+
+
+class Exporter:
+    """A process whose /metrics is a text of the test's."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.server = TestServer(web.Application())
+        self.server.app.router.add_get("/metrics", self.answer)
+
+    async def answer(self, _request: web.Request) -> web.Response:
+        return web.Response(text=self.text)
+
+    @property
+    def url(self) -> str:
+        return str(self.server.make_url("")).rstrip("/")
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[Exporter]:
+    exporter = Exporter()
+    await exporter.server.start_server()
+    yield exporter
+    await exporter.server.close()
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[Exporter]:
+    exporter = Exporter()
+    await exporter.server.start_server()
+    yield exporter
+    await exporter.server.close()
+
+
+@pytest.fixture
+async def source(gateway: Exporter) -> AsyncIterator[DirectScrape]:
+    scrape = DirectScrape(gateway.url, dict.fromkeys(Role, 64))
+    yield scrape
+    await scrape.close()
+
+
+def pod(role: Role, url: str, phase: PodPhase = PodPhase.READY) -> Pod:
+    return Pod(name=f"{role}-0", role=role, phase=phase, url=url)
+
+
+def value(reading: Reading) -> float:
+    assert isinstance(reading, Figure), reading
+    return reading.value
+
+
+def gateway_text(arrivals: int, met: int, missed: int, busy_s: float = 0.0) -> str:
+    return f"""
+{series.ARRIVALS} {arrivals}
+{series.SLO}{{ttft="met",tpot="met"}} {met}
+{series.SLO}{{ttft="missed",tpot="met"}} {missed}
+{series.LENGTHS}{{input="1000",cached="0",output="200"}} {met + missed}
+{series.QUEUED_REQUESTS} 3
+{series.QUEUED_TOKENS} 4100
+{series.DISPERSION} 1.5
+{series.IN_FLIGHT}{{role="decode",pod="decode-0"}} 7
+{series.PREFILL_BUSY}{{pod="prefill-0"}} {busy_s}
+"""
+
+
+async def test_counters_are_what_grew_since_the_last_look(
+    gateway: Exporter, source: DirectScrape
+) -> None:
+    gateway.text = gateway_text(arrivals=100, met=50, missed=10)
+    first = await source.read([])
+    gateway.text = gateway_text(arrivals=112, met=58, missed=11)
+    second = await source.read([])
+    assert value(first.arrivals) == 0
+    assert (value(second.arrivals), value(second.finished)) == (12, 9)
+    assert (value(second.met_both), value(second.met_ttft), value(second.met_tpot)) == (8, 8, 9)
+    assert second.lengths == LengthCounts(cells=((1000, 0, 200, 9.0),))
+    assert (value(second.queued_requests), value(second.queued_tokens)) == (3, 4100)
+    assert second.in_flight == {"decode-0": 7}
+    assert 0 < second.interval_s < 5
+
+
+async def test_a_gateway_that_is_away_is_missing_and_never_zero(
+    gateway: Exporter, source: DirectScrape
+) -> None:
+    url = gateway.url
+    await gateway.server.close()
+    seen = await source.read([])
+    assert isinstance(seen.arrivals, Missing)
+    assert url in seen.arrivals.reason
+    assert isinstance(seen.lengths, Missing)
+    assert isinstance(seen.queued_requests, Missing)
+
+
+async def test_counts_of_the_time_the_gateway_was_away_come_with_the_next_look(
+    gateway: Exporter, source: DirectScrape
+) -> None:
+    gateway.text = gateway_text(arrivals=100, met=50, missed=0)
+    await source.read([])
+    gateway.text = "not an exposition {"
+    broken = await source.read([])
+    gateway.text = gateway_text(arrivals=130, met=50, missed=0)
+    assert isinstance(broken.arrivals, Missing)
+    assert value((await source.read([])).arrivals) == 30
+
+
+async def test_engines_are_averaged_per_role_and_those_not_ready_are_not_asked(
+    gateway: Exporter, engine: Exporter, source: DirectScrape
+) -> None:
+    gateway.text = gateway_text(arrivals=1, met=0, missed=0)
+    engine.text = """
+vllm:num_requests_running{engine="0",model_name="m"} 16
+vllm:kv_cache_usage_perc{engine="0",model_name="m"} 0.25
+"""
+    pods = [
+        pod(Role.DECODE, engine.url),
+        pod(Role.PREFILL, "http://127.0.0.1:9", PodPhase.STARTING),
+    ]
+    seen = await source.read(pods)
+    assert value(seen.running[Role.DECODE]) == 16
+    assert value(seen.kv_usage[Role.DECODE]) == 0.25
+    assert value(seen.utilisation[Role.DECODE]) == 16 / 64
+    assert isinstance(seen.utilisation[Role.PREFILL], Missing)
+
+
+async def test_an_engine_that_does_not_answer_is_missing(
+    gateway: Exporter, source: DirectScrape
+) -> None:
+    gateway.text = gateway_text(arrivals=1, met=0, missed=0)
+    seen = await source.read([pod(Role.DECODE, "http://127.0.0.1:9")])
+    assert isinstance(seen.running[Role.DECODE], Missing)
+
+
+async def test_prefill_utilisation_is_the_share_of_time_with_a_prompt_in_hand(
+    gateway: Exporter, engine: Exporter, source: DirectScrape
+) -> None:
+    pods = [pod(Role.PREFILL, engine.url)]
+    gateway.text = gateway_text(arrivals=1, met=0, missed=0, busy_s=10.0)
+    await source.read(pods)
+    gateway.text = gateway_text(arrivals=1, met=0, missed=0, busy_s=1000.0)
+    assert value((await source.read(pods)).utilisation[Role.PREFILL]) == 1.0
