@@ -42,8 +42,8 @@ class PrefillCost:
     def __post_init__(self) -> None:
         marginal = {"b_s_per_token": self.b_s_per_token, "c_s_per_token2": self.c_s_per_token2}
         _not_negative("prefill.", a_s=self.a_s, **marginal)
-        if self.a_s + self.b_s_per_token <= 0:
-            raise InvalidInputError("prefill.a_s", self.a_s, "a_s or b_s_per_token above zero")
+        if self.a_s + sum(marginal.values()) <= 0:
+            raise InvalidInputError("prefill.a_s", self.a_s, "one of the coefficients above zero")
 
     def batch_s(self, chunks: Iterable[tuple[int, int]]) -> float:
         """Seconds of one batch of chunks, each (p already computed, L computed after it)."""
@@ -68,8 +68,8 @@ class DecodeCost:
             "gamma_s_per_token": self.gamma_s_per_token,
         }
         _not_negative("decode.", alpha_s=self.alpha_s, **marginal)
-        if self.alpha_s + self.beta_s_per_sequence <= 0:
-            allowed = "alpha_s or beta_s_per_sequence above zero"
+        if self.alpha_s + sum(marginal.values()) <= 0:
+            allowed = "one of the coefficients above zero"
             raise InvalidInputError("decode.alpha_s", self.alpha_s, allowed)
 
     def step_s(self, batch: float, context_tokens: float) -> float:
@@ -158,12 +158,16 @@ class EngineProfile:
         return sum(seconds for _, seconds in self.cold_start_s)
 
     def prefill_s(self, input_tokens: int, cached_tokens: int = 0) -> float:
-        """Seconds to prefill one prompt alone, in chunks of `batch_tokens`."""
-        new = input_tokens - cached_tokens
-        chunks = max(1, ceil(new / self.batch_tokens))
+        """Seconds to prefill one prompt alone, in chunks of `batch_tokens`.
+
+        A prompt that is cached whole still computes its last token, which yields the next one.
+        """
+        cached = min(cached_tokens, input_tokens - 1)
+        new = input_tokens - cached
         cost = self.prefill
-        squares = input_tokens * input_tokens - cached_tokens * cached_tokens
-        return chunks * cost.a_s + cost.b_s_per_token * new + cost.c_s_per_token2 * squares
+        squares = input_tokens * input_tokens - cached * cached
+        marginal_s = cost.b_s_per_token * new + cost.c_s_per_token2 * squares
+        return ceil(new / self.batch_tokens) * cost.a_s + marginal_s
 
     def transfer_s(self, tokens: float) -> float:
         """Seconds to move the KV of `tokens` over an idle link."""
