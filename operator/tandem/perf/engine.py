@@ -4,8 +4,9 @@ Pure and clockless: the caller asks for the next step, waits its seconds (in vir
 simulator, in real time in the emulator), then ends it.
 
 Rules, as in vLLM's scheduler:
-1. Running sequences first: each decodes one token; the last admitted is preempted (its blocks are
-   dropped, its tokens recomputed later) when no block is free.
+1. Running sequences first: each decodes one token. Where blocks lack, what came to run last is
+   preempted, a prompt in chunks before any that decodes: its blocks are dropped, all its tokens are
+   recomputed later, and it is the first to be admitted again.
 2. Then prompts, first come first served, in chunks within the token budget, blocks for the whole
    prompt taken at admission.
 3. A sequence whose KV comes from a peer takes its blocks first, then loads; it joins the batch
@@ -15,6 +16,7 @@ Rules, as in vLLM's scheduler:
 from collections import deque
 from dataclasses import dataclass
 
+from tandem.errors import InvalidInputError
 from tandem.perf.batch import DecodeBatch
 from tandem.perf.engine_profile import EngineProfile
 from tandem.perf.sequence import Sequence, Stage
@@ -33,7 +35,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one iteration did: prompts now whole (their next token is out), and sequences that ended."""
+    """What one iteration did.
+
+    Attributes:
+        prefilled: prompts now whole, those computed anew after a preemption too; the step emitted
+            their next token.
+        finished: sequences that emitted their last token, pinned ones too.
+
+    """
 
     prefilled: tuple[Sequence, ...]
     finished: tuple[Sequence, ...]
@@ -58,11 +67,15 @@ class Engine:
     # -- what comes in and goes out ---------------------------------------------------------------
 
     def fits(self, input_tokens: int, output_tokens: int) -> bool:
-        """Whether a request could ever run here alone."""
-        return self._blocks(input_tokens + output_tokens) <= self.blocks_total
+        """Whether a request could ever run here alone: the KV of its last token is never kept."""
+        return self.profile.kv.blocks(input_tokens + output_tokens - 1) <= self.blocks_total
 
     def add(self, sequence: Sequence) -> None:
-        """Queue a sequence; one with remote KV is handed out for loading by `next_load`."""
+        """Queue a sequence; one with remote KV is handed out for loading by `next_load`.
+
+        One that could never end is refused: it would stand in front of all others for ever.
+        """
+        self._check(sequence)
         sequence.computed_tokens = min(sequence.cached_tokens, sequence.input_tokens - 1)
         self._known[sequence.key] = sequence
         self.waiting.append(sequence)
@@ -92,26 +105,24 @@ class Engine:
         sequence = self._known.get(key)
         if sequence is None:
             return None
-        if sequence.stage is Stage.DECODING:
-            self._leave_batch(sequence)
-        elif sequence.stage is Stage.PREFILLING:
-            self._prefilling.remove(sequence)
-        elif sequence.stage is Stage.WAITING:
-            self.waiting.remove(sequence)
+        self._withdraw(sequence)
         self._forget(sequence)
         return sequence
 
     # -- the iteration ----------------------------------------------------------------------------
 
     def begin(self) -> Step | None:
-        """Schedule the next iteration; None when there is nothing to compute."""
+        """Schedule the next iteration; None when there is nothing that can be computed now."""
+        assert self._step is None, "begin() before end()"
         self._join_arrived()
         self._make_room()
         chunks = self._schedule_prompts(self.profile.batch_tokens - len(self.batch))
         decoding = len(self.batch)
         if not decoding and not chunks:
             return None
-        self._step = Step(self._seconds(decoding, chunks), decoding, chunks)
+        spans = [(start, end) for _, start, end in chunks]
+        step_s = self.profile.step_s(spans, decoding, self.batch.context_tokens)
+        self._step = Step(step_s, decoding, chunks)
         return self._step
 
     def end(self) -> Outcome:
@@ -170,7 +181,7 @@ class Engine:
                 self._join(sequence, sequence.target_tokens - 1)
 
     def _join(self, sequence: Sequence, kv_tokens: int) -> None:
-        held = self._blocks(kv_tokens)
+        held = self.profile.kv.blocks(kv_tokens)
         self.blocks_free += sequence.blocks - held
         sequence.blocks = held
         self.batch.join(sequence, kv_tokens)
@@ -178,17 +189,17 @@ class Engine:
     def _leave_batch(self, sequence: Sequence) -> None:
         """Its blocks stay its own until it is forgotten, the one this step opened among them."""
         opened = 1 if self._step is not None and self._step.decoding else 0
-        sequence.blocks = self._blocks(self.batch.leave(sequence) + opened)
+        sequence.blocks = self.profile.kv.blocks(self.batch.leave(sequence) + opened)
 
     def _make_room(self) -> None:
-        """Take the blocks this step's new tokens need, preempting the last admitted if they lack."""
+        """Take the blocks this step's new tokens need, preempting what came last where they lack."""
         while self.batch.new_blocks > self.blocks_free:
-            self._preempt(self.batch.last())
+            self._preempt(self._prefilling[-1] if self._prefilling else self.batch.last())
         self.blocks_free -= self.batch.new_blocks
 
     def _preempt(self, sequence: Sequence) -> None:
         self.preemptions += 1
-        self._leave_batch(sequence)
+        self._withdraw(sequence)
         self.blocks_free += sequence.blocks
         sequence.blocks, sequence.computed_tokens = 0, 0
         sequence.stage = Stage.WAITING
@@ -230,12 +241,21 @@ class Engine:
     def _admit(self) -> bool:
         """Take the blocks of the first waiting sequence, if they and a place in the batch are free."""
         sequence = self.waiting[0]
-        need = self._blocks(sequence.target_tokens)
+        need = self.profile.kv.blocks(sequence.target_tokens)
         if self.running >= self.profile.batch_cap or need > self.blocks_free:
             return False
         self.blocks_free -= need
         sequence.blocks = need
         return True
+
+    def _withdraw(self, sequence: Sequence) -> None:
+        """Take a sequence from where it waits or runs; its blocks stay its own."""
+        if sequence.stage is Stage.DECODING:
+            self._leave_batch(sequence)
+        elif sequence.stage is Stage.PREFILLING:
+            self._prefilling.remove(sequence)
+        elif sequence.stage is Stage.WAITING:
+            self.waiting.remove(sequence)
 
     def _finish(self, sequence: Sequence) -> None:
         if sequence.pin:
@@ -250,14 +270,15 @@ class Engine:
         self._loading.discard(sequence.key)
         self._known.pop(sequence.key, None)
 
-    def _blocks(self, tokens: int) -> int:
-        return -(-tokens // self.profile.kv.block_tokens)
-
-    def _seconds(self, decoding: int, chunks: tuple[Chunk, ...]) -> float:
-        """A mixed step pays the larger of the two fixed costs, and every marginal one."""
-        profile = self.profile
-        prompt_s = profile.prefill.batch_s((s, e) for _, s, e in chunks) if chunks else 0.0
-        context = self.batch.context_tokens
-        decode_s = profile.decode.step_s(decoding, context) if decoding else 0.0
-        shared_s = min(profile.prefill.a_s, profile.decode.alpha_s) if chunks and decoding else 0.0
-        return prompt_s + decode_s - shared_s
+    def _check(self, sequence: Sequence) -> None:
+        tokens, output = sequence.input_tokens, sequence.output_tokens
+        if tokens < 1:
+            raise InvalidInputError("input_tokens", tokens, "at least 1")
+        if output <= sequence.emitted_before:
+            allowed = f"more than the {sequence.emitted_before} emitted before"
+            raise InvalidInputError("output_tokens", output, allowed)
+        if not self.fits(tokens, output):
+            allowed = f"with the output at most {self.blocks_total} blocks of KV"
+            raise InvalidInputError("input_tokens", tokens, allowed)
+        if sequence.key in self._known:
+            raise InvalidInputError("key", sequence.key, "one that is not here already")

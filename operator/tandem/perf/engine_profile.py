@@ -11,7 +11,7 @@ Every value is checked when it is made, so that a wrong number is named where it
 not surface as a simulation that never ends.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil, inf
 
@@ -95,6 +95,10 @@ class KvCache:
             allowed = f"at least one block of {self.block_tokens} tokens"
             raise InvalidInputError("kv.capacity_tokens", self.capacity_tokens, allowed)
 
+    def blocks(self, tokens: int) -> int:
+        """Blocks that hold `tokens`."""
+        return -(-tokens // self.block_tokens)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferCost:
@@ -168,6 +172,18 @@ class EngineProfile:
         squares = input_tokens * input_tokens - cached * cached
         marginal_s = cost.b_s_per_token * new + cost.c_s_per_token2 * squares
         return ceil(new / self.batch_tokens) * cost.a_s + marginal_s
+
+    def step_s(
+        self, chunks: Sequence[tuple[int, int]], decoding: int, context_tokens: int
+    ) -> float:
+        """Seconds of one iteration that computes chunks of prompts and decodes `decoding` sequences.
+
+        It pays the larger of the two fixed costs, since weights are read once, and every marginal one.
+        """
+        prompt_s = self.prefill.batch_s(chunks) if chunks else 0.0
+        decode_s = self.decode.step_s(decoding, context_tokens) if decoding else 0.0
+        shared_s = min(self.prefill.a_s, self.decode.alpha_s) if chunks and decoding else 0.0
+        return prompt_s + decode_s - shared_s
 
     def transfer_s(self, tokens: float) -> float:
         """Seconds to move the KV of `tokens` over an idle link."""

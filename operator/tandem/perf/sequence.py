@@ -15,11 +15,12 @@ class Stage(StrEnum):
     GONE = auto()
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)  # one is itself and no other: looked up by identity
 class Sequence:
     """A prompt of `input_tokens` that shall emit `output_tokens`.
 
-    `remote_kv`: the prompt's KV comes from a peer, so nothing of it is computed here.
+    `remote_kv`: the prompt's KV comes from a peer, so nothing of it is computed here. Give it
+    `emitted_before=1` where the user has the peer's token already: the first step computes that one.
     `pin`: keep the KV after the last token, until it is released (the prefill leg).
     """
 
