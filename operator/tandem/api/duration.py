@@ -14,3 +14,16 @@ def seconds(text: str, field: str = "duration") -> float:
     if not re.match(PATTERN, text):
         raise InvalidInputError(field, text, "a duration such as 500ms, 2s, 1m30s or 1h")
     return sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
+
+
+def text(value_s: float) -> str:
+    """Seconds as a duration, to the millisecond: 0.23 is "230ms", 90.0 is "1m30s"."""
+    milliseconds = round(value_s * 1000)
+    minutes, rest = divmod(milliseconds, 60_000)
+    whole, odd = divmod(rest, 1000)
+    parts = [f"{minutes}m"] if minutes else []
+    if odd and not minutes and not whole:
+        return f"{odd}ms"
+    if rest or not parts:
+        parts.append(f"{whole}.{odd:03}".rstrip("0").rstrip(".") + "s")
+    return "".join(parts)

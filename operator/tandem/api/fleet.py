@@ -1,0 +1,201 @@
+"""DisaggregatedLLM: a fleet that serves one model with prefill and decode on separate GPUs.
+
+A field arrives with its behaviour: what is here is done, and what is not done is not here.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from tandem.api import duration
+from tandem.api.autoscaling import Autoscaling
+from tandem.api.base import ApiModel, Rule
+from tandem.api.fleet_status import FleetStatus
+from tandem.api.metadata import Metadata
+from tandem.api.policy_names import QUEUE_ORDERS
+from tandem.api.role import Role
+from tandem.api.role_spec import RoleSpec
+from tandem.api.scalars import Duration, ModelName, OneOf
+
+SHORTEST_LEASE_S = 6.0  # vLLM renews a lease every N // 6 seconds: under 6 that is never
+
+
+class EngineType(StrEnum):
+    """What serves in an engine pod."""
+
+    VLLM = "vllm"
+    EMULATOR = "emulator"
+
+
+class ModelSpec(ApiModel):
+    """The model that the fleet serves."""
+
+    name: ModelName
+    """Name that clients ask for and that the engine loads: of a hub, or a path in the pod."""
+
+    max_context: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
+    """Most tokens of one request, prompt and answer together; the model's own limit where not
+    given."""
+
+
+class EngineSpec(ApiModel):
+    """The program that runs in engine pods."""
+
+    type: EngineType = EngineType.VLLM
+    """vllm, or emulator: an engine with vLLM's interface whose time comes from the profile."""
+
+
+class Latency(ApiModel):
+    """One latency of the service level objective."""
+
+    target: Duration
+    """Time within which a request meets the objective, such as 500ms."""
+
+
+class Slo(ApiModel):
+    """The service level objective: a share of all requests meets both latencies."""
+
+    ttft: Latency
+    """Time to first token, from the arrival at the gateway."""
+
+    tpot: Latency
+    """Time per output token after the first, as the mean over one request."""
+
+    attainment: Annotated[float, Field(gt=0, lt=1)] = 0.99
+    """Share of all arrivals that meets both targets, such as 0.99."""
+
+
+class Metrics(ApiModel):
+    """Where figures come from."""
+
+    source: Annotated[str, OneOf(("direct",))] = "direct"
+    """direct: the operator reads the gateway and the engine pods itself."""
+
+    max_age: Duration = "60s"
+    """A figure that is older holds the fleet as it is."""
+
+
+class Routing(ApiModel):
+    """How the gateway hands requests to pods."""
+
+    order: Annotated[str, OneOf(QUEUE_ORDERS)] = "feasible-first"
+    """Which waiting request is served next: feasible-first takes those that can still meet their
+    TTFT, by deadline, and those already late after them; fcfs the first come; edf the earliest
+    deadline."""
+
+    kv_lease: Duration = "30s"
+    """How long a prefill pod keeps the KV of a request for a decode pod to pull."""
+
+    def lease_can_be_renewed(self) -> bool:
+        """Whether the lease is long enough for the engine to renew it in time."""
+        return duration.seconds(self.kv_lease) >= SHORTEST_LEASE_S
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            field="kvLease",
+            allowed="at least 6s, or an engine cannot renew a lease in time",
+            cel="duration(self.kvLease) >= duration('6s')",
+            holds=lease_can_be_renewed,
+        ),
+    )
+
+
+class Gateway(ApiModel):
+    """The HTTP process in front of the fleet."""
+
+    routing: Routing = Routing()
+    """How requests are handed to pods."""
+
+
+class DisaggregatedLLMSpec(ApiModel):
+    """What the fleet shall be."""
+
+    model: ModelSpec
+    """The model that the fleet serves."""
+
+    engine: EngineSpec = EngineSpec()
+    """The program that runs in engine pods."""
+
+    slo: Slo
+    """What the fleet shall hold for its users."""
+
+    prefill: RoleSpec
+    """The replicas that compute prompts."""
+
+    decode: RoleSpec
+    """The replicas that generate tokens."""
+
+    autoscaling: Autoscaling = Autoscaling()
+    """How the fleet is scaled."""
+
+    metrics: Metrics = Metrics()
+    """Where figures come from."""
+
+    gateway: Gateway = Gateway()
+    """The HTTP process in front of the fleet."""
+
+    @property
+    def roles(self) -> Mapping[Role, RoleSpec]:
+        """The roles of the fleet, so that a rule is written once for all."""
+        return {Role.PREFILL: self.prefill, Role.DECODE: self.decode}
+
+    def budget_holds_minima(self) -> bool:
+        """Whether the fewest replicas fit into the budget of accelerators."""
+        budget = self.autoscaling.budget
+        if budget is None or budget.accelerators is None:
+            return True
+        return budget.accelerators >= sum(r.accelerators_at_least for r in self.roles.values())
+
+    def ratio_can_be_met(self) -> bool:
+        """Whether some pair of replicas within the roles' bounds lies within the ratio's."""
+        ratio = self.autoscaling.ratio
+        prefill, decode = self.prefill.replicas.span, self.decode.replicas.span
+        return ratio is None or ratio.is_met_by_some(prefill, decode)
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            field="autoscaling.ratio",
+            allowed="bounds that some pair of replicas within replicas.min and replicas.max meets",
+            # CEL has no loop over integers, so this asks whether the two intervals of ratios
+            # overlap. It lets through what overlaps between two pairs of integers (replicas 1 and
+            # 1 to 2, ratio 2:3 to 3:4); `ratio_can_be_met` is exact and refuses that as well.
+            cel="!has(self.autoscaling.ratio)"
+            " || ((!has(self.autoscaling.ratio.min)"
+            " || self.prefill.replicas.max * self.autoscaling.ratio.min.decode"
+            " >= self.autoscaling.ratio.min.prefill * self.decode.replicas.min)"
+            " && (!has(self.autoscaling.ratio.max)"
+            " || self.prefill.replicas.min * self.autoscaling.ratio.max.decode"
+            " <= self.autoscaling.ratio.max.prefill * self.decode.replicas.max))",
+            holds=ratio_can_be_met,
+        ),
+        Rule(
+            field="autoscaling.budget.accelerators",
+            allowed="at least the accelerators of replicas.min of all roles together",
+            cel="!has(self.autoscaling.budget) || !has(self.autoscaling.budget.accelerators)"
+            " || self.autoscaling.budget.accelerators"
+            " >= self.prefill.replicas.min * self.prefill.pools[0].accelerator.count"
+            " + self.decode.replicas.min * self.decode.pools[0].accelerator.count",
+            holds=budget_holds_minima,
+        ),
+    )
+
+
+class DisaggregatedLLM(ApiModel):
+    """A fleet that serves one model with prefill and decode on separate GPUs."""
+
+    api_version: Literal["tandem.dev/v1alpha1"] = "tandem.dev/v1alpha1"
+    """Version of this shape of the resource."""
+
+    kind: Literal["DisaggregatedLLM"] = "DisaggregatedLLM"
+    """Kind of the resource."""
+
+    metadata: Metadata
+    """Name and owner of the resource."""
+
+    spec: DisaggregatedLLMSpec
+    """What the fleet shall be."""
+
+    status: FleetStatus | None = None
+    """What the fleet is: written by the operator, read by people, never read back."""
