@@ -1,0 +1,1 @@
+"""An engine with vLLM's HTTP surface whose time comes from an EngineProfile, for fleets without GPUs."""

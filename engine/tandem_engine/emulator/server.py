@@ -1,0 +1,100 @@
+"""Runs an emulator: its two ports, its start-up stages, and its end."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import replace
+
+import uvicorn
+
+from tandem.errors import TandemError
+from tandem_engine.emulator.app import application
+from tandem_engine.emulator.emulator import Emulator
+from tandem_engine.emulator.settings import Settings
+from tandem_engine.emulator.shutdown import Shutdown
+from tandem_engine.emulator.side_channel import Door
+
+BACKLOG = 2048
+
+
+class PortInUseError(TandemError):
+    """An address that cannot be listened on."""
+
+    def __init__(self, flag: str, host: str, port: int, why: str) -> None:
+        super().__init__(f"{flag}: cannot listen on {host}:{port}: {why}")
+
+
+async def run(settings: Settings) -> None:
+    """Serve until a signal asks to end."""
+    shutdown = Shutdown()
+    shutdown.listen()
+    async with serving(settings) as emulator:
+        await shutdown.drained(emulator, settings.shutdown_timeout_s)
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[Emulator]:
+    """An emulator that listens, its settings naming the ports it got; at the end its streams are cut."""
+    loop = asyncio.get_running_loop()
+    with (
+        _listening("--port", settings.host, settings.port) as http,
+        _listening(
+            "--side-channel-port", settings.side_channel_host, settings.side_channel_port
+        ) as side,
+    ):
+        emulator = Emulator(replace(settings, port=_port(http), side_channel_port=_port(side)))
+        door = await loop.create_server(
+            lambda: Door(emulator.engine_id, emulator.core.leases), sock=side
+        )
+        server = _Server(_config(emulator))
+        served = asyncio.create_task(server.serve(sockets=[http]))
+        starting = asyncio.create_task(emulator.startup.run())
+        try:
+            yield emulator
+        finally:
+            starting.cancel()
+            emulator.is_draining = True
+            emulator.core.abort_all()
+            server.should_exit = True
+            await served
+            await emulator.pulls.settled()
+            door.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: `Shutdown` hears the signals."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _config(emulator: Emulator) -> uvicorn.Config:
+    return uvicorn.Config(
+        application(emulator),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+    )
+
+
+@contextmanager
+def _listening(flag: str, host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that listens from now on, before anything is built that could fail later."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise PortInUseError(flag, host, port, error.strerror or str(error)) from error
+    listener.setblocking(False)
+    with closing(listener):
+        yield listener
+
+
+def _port(listener: socket.socket) -> int:
+    port: int = listener.getsockname()[1]
+    return port
