@@ -36,14 +36,17 @@ ENGINE_SERIES = {"vllm": VLLM, "emulator": VLLM}
 
 # What the gateway exports. Counters count requests unless the name says otherwise.
 ARRIVALS = "tandem_gateway_arrivals_total"
-FINISHED = "tandem_gateway_finished_total"  # outcome: ok | refused | cut | cancelled | error
+FINISHED = "tandem_gateway_finished_total"  # outcome: ok | refused | cut | cancelled | error | invalid
 SLO = "tandem_gateway_slo_total"  # ttft: met | missed, tpot: met | missed; every ended request once
 LENGTHS = "tandem_gateway_request_lengths_total"  # input, cached, output: bucket representatives
 DISPERSION = "tandem_gateway_arrival_dispersion"  # gauge, counts of 1 s over the last minutes
+DISPERSION_10S = "tandem_gateway_arrival_dispersion_10s"  # gauge, counts of 10 s
 RETRIES = "tandem_gateway_retries_total"  # leg: prefill | decode, reason
+RELEASES = "tandem_gateway_kv_releases_total"  # outcome: released | failed
 QUEUED_REQUESTS = "tandem_gateway_queued_requests"
 QUEUED_TOKENS = "tandem_gateway_queued_tokens"
 IN_FLIGHT = "tandem_gateway_in_flight_requests"  # role, pod
+PINNED = "tandem_gateway_pinned_requests"  # pod: prefilled there, not pulled yet
 PREFILL_BUSY = "tandem_gateway_prefill_busy_seconds_total"  # pod: seconds with a prefill leg out
 TTFT = "tandem_gateway_time_to_first_token_seconds"
 TPOT = "tandem_gateway_time_per_output_token_seconds"
