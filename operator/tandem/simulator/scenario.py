@@ -1,0 +1,37 @@
+"""What one run of the simulator is asked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tandem.api.role import Role
+from tandem.planner.spec import FleetSpec
+from tandem.simulator.control import Planner
+from tandem.traces.model import Trace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A trace, a fleet, and who decides about it.
+
+    Attributes:
+        trace: what arrives.
+        spec: the fleet as the planner sees it; a pod is Ready `lead_time_s` of its role after the asking.
+        replicas: pods of each role that are Ready at the start.
+        planner: the policy in charge; None leaves the fleet as it started.
+        order: the router's queue order (`routing.orders`).
+        scrape_age_s: how old traffic figures are when the planner sees them.
+        kv_lease_s: how long prefilled KV waits for its decode leg to be sent; vLLM's default.
+        drain_s: how long after the trace what is in flight may go on; the rest is cut off.
+        seed: of the trace's scaling or generation; named in the report.
+
+    """
+
+    trace: Trace
+    spec: FleetSpec
+    replicas: Mapping[Role, int]
+    planner: Planner | None = None
+    order: str = "feasible-first"
+    scrape_age_s: float = 0.0
+    kv_lease_s: float = 30.0
+    drain_s: float = 600.0
+    seed: int = 1
