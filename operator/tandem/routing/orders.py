@@ -12,19 +12,23 @@ from tandem.routing.model import RouteRequest
 
 
 class Order(Protocol):
-    """A queue in some order. A request removed is skipped when its turn comes."""
+    """A queue in some order. Who has left is still in it, and is skipped when its turn comes."""
 
     def push(self, request: RouteRequest) -> None:
         """Let a request wait."""
         ...
 
+    def peek(self, now_s: float) -> RouteRequest | None:
+        """Whose turn it is; None when nobody waits."""
+        ...
+
     def pop(self, now_s: float) -> RouteRequest | None:
-        """Take the next request off; None when nobody waits."""
+        """Take the request off whose turn it is."""
         ...
 
 
 class _Sorted:
-    """A heap of requests by one key."""
+    """A heap of requests by one key; among equals, the first to come."""
 
     def __init__(self, key: Callable[[RouteRequest], float]) -> None:
         self._key = key
@@ -35,7 +39,10 @@ class _Sorted:
         self._count += 1
         heapq.heappush(self._heap, (self._key(request), self._count, request))
 
-    def pop(self, now_s: float) -> RouteRequest | None:  # noqa: ARG002 - an order without a clock
+    def peek(self, now_s: float) -> RouteRequest | None:  # noqa: ARG002 - an order without a clock
+        return self._heap[0][2] if self._heap else None
+
+    def pop(self, now_s: float) -> RouteRequest | None:  # noqa: ARG002
         return heapq.heappop(self._heap)[2] if self._heap else None
 
 
@@ -50,13 +57,21 @@ class FeasibleFirst:
         """Let a request wait."""
         self._on_time.push(request)
 
-    def pop(self, now_s: float) -> RouteRequest | None:
+    def peek(self, now_s: float) -> RouteRequest | None:
         """The earliest deadline that can still be met, else the late one that came first."""
-        while (request := self._on_time.pop(now_s)) is not None:
+        return self._turn(now_s).peek(now_s)
+
+    def pop(self, now_s: float) -> RouteRequest | None:
+        """Take that one off."""
+        return self._turn(now_s).pop(now_s)
+
+    def _turn(self, now_s: float) -> _Sorted:
+        while (request := self._on_time.peek(now_s)) is not None:
             if request.latest_start_s() >= now_s:
-                return request
+                return self._on_time
             self._late.push(request)
-        return self._late.pop(now_s)
+            self._on_time.pop(now_s)
+        return self._late
 
 
 ORDERS: Mapping[str, Callable[[], Order]] = {

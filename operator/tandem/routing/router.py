@@ -5,7 +5,7 @@ request goes enqueue -> start_prefill -> prefilled -> start_decode -> pulled -> 
 come at any point.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tandem.api.role import Role
@@ -33,25 +33,25 @@ class Router:
         self._tpot_s = tpot_s
         self._order = ORDERS[order]()
         self._flights: dict[str, _Flight] = {}
-        self._loads: dict[str, pick.PodLoad] = {}
+        self._known: dict[str, pick.PodLoad] = {}  # listed pods, and others with requests in flight
+        self._listed: dict[Role, list[pick.PodLoad]] = {role: [] for role in Role}
         self.queued_requests = 0
         self.queued_tokens = 0
 
     def set_pods(self, pods: Iterable[RoutePod]) -> None:
-        """Replace the pods that can be routed to; what is in flight on others is kept till it ends."""
-        old = self._loads
-        self._loads = {}
-        for pod in pods:
-            load = old.get(pod.name) or pick.PodLoad(pod)
-            load.pod = pod
-            self._loads[pod.name] = load
+        """Replace the pods that can be routed to; one that comes back still has what it had."""
+        listed = [self._load(pod) for pod in pods]
+        busy = [load for load in self._known.values() if load.tokens or load.pinned]
+        self._known = {load.pod.name: load for load in (*busy, *listed)}
+        self._listed = {role: [x for x in listed if x.pod.role is role] for role in Role}
 
-    def loads(self, role: Role) -> list[pick.PodLoad]:
+    def loads(self, role: Role) -> Sequence[pick.PodLoad]:
         """The pods of a role with what was sent to them."""
-        return [load for load in self._loads.values() if load.pod.role is role]
+        return self._listed[role]
 
     def enqueue(self, request: RouteRequest) -> None:
         """Let a request wait for a prefill pod; one that failed before its first token may come again."""
+        assert request.key not in self._flights, f"{request.key} is in flight: it has to end first"
         self._flights[request.key] = _Flight(request)
         self.queued_requests += 1
         self.queued_tokens += request.input_tokens
@@ -67,8 +67,8 @@ class Router:
             return None
         load = pick.prefill(loads, request)
         if load is None:
-            self._order.push(request)
             return None
+        self._order.pop(now_s)
         flight = self._flights[request.key]
         self._unqueue(flight)
         flight.prefill = load
@@ -83,7 +83,10 @@ class Router:
             flight.prefill.pin(key, flight.request.input_tokens)
 
     def start_decode(self, key: str) -> RoutePod | None:
-        """The pod for the decode leg; None while there is none (ask again when pods change)."""
+        """The pod for the decode leg; None while there is none (ask again when pods change).
+
+        Asked again after an answer, the leg moves to the pod of the last one.
+        """
         flight = self._flights[key]
         assert flight.prefill is not None, "start_decode before start_prefill"
         request = flight.request
@@ -96,6 +99,8 @@ class Router:
         )
         if load is None:
             return None
+        if flight.decode is not None:
+            flight.decode.end(key)
         flight.decode = load
         load.start(key, request.input_tokens + request.output_tokens)
         return load.pod
@@ -118,11 +123,18 @@ class Router:
                 load.end(key)
                 load.unpin(key)
 
+    def _load(self, pod: RoutePod) -> pick.PodLoad:
+        load = self._known.get(pod.name) or pick.PodLoad(pod)
+        load.pod = pod
+        return load
+
     def _next(self, now_s: float) -> RouteRequest | None:
-        while (request := self._order.pop(now_s)) is not None:
+        """Whose turn it is among those that still wait."""
+        while (request := self._order.peek(now_s)) is not None:
             flight = self._flights.get(request.key)
             if flight is not None and flight.queued and flight.request is request:
                 return request
+            self._order.pop(now_s)
         return None
 
     def _unqueue(self, flight: _Flight) -> None:
