@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.api import cel
 
 from tandem.api import crd
 
@@ -78,9 +79,18 @@ def _object_mistakes(node: Schema) -> Iterator[str]:
         yield "properties beside additionalProperties"
     if set(node.get("required", ())) - node.get("properties", {}).keys():
         yield "requires what it does not have"
-    has_defaults = any("default" in child for child in node.get("properties", {}).values())
-    if has_defaults and node.get("default", {}):
+    rules = [validation["rule"] for validation in node.get("x-kubernetes-validations", ())]
+    if node.get("default") and not rules:
         yield "repeats the defaults of its children"
+    if "default" in node and not all(_is_whole(rule, node["default"]) for rule in rules):
+        yield "a default that breaks a rule: the API server holds it to them as it is written"
+
+
+def _is_whole(rule: str, default: Schema) -> bool:
+    try:
+        return cel.holds(rule, default)
+    except KeyError:
+        return False
 
 
 def _array_mistakes(node: Schema) -> Iterator[str]:

@@ -6,7 +6,9 @@ The API server takes only part of JSON Schema. What pydantic writes beyond it is
     anyOf [X, null]            X: a field that may be absent
     const                      enum of one
     exclusiveMinimum: n        minimum: n, exclusiveMinimum: true (likewise the maximum)
-    default of an object       {}: each child has its own default, so a default is written once
+    default of an object       {}: each child has its own default, so a default is written once;
+                               in full where the object has rules, which a default is held to as
+                               it is written
     title, default: null, additionalProperties: false, discriminator      left out
 """
 
@@ -172,7 +174,7 @@ def _lower_values(node: Schema) -> None:
             node[f"exclusive{bound}"] = True
     if node.get("additionalProperties") is False:
         del node["additionalProperties"]
-    if isinstance(node.get("default"), dict):
+    if isinstance(node.get("default"), dict) and "x-kubernetes-validations" not in node:
         node["default"] = {}
     if "default" in node and node["default"] is None:
         del node["default"]

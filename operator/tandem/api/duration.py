@@ -11,7 +11,7 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 def seconds(text: str, field: str = "duration") -> float:
     """Seconds of a Kubernetes duration; `field` names it in the error."""
-    if not re.match(PATTERN, text):
+    if not re.fullmatch(PATTERN, text):
         raise InvalidInputError(field, text, "a duration such as 500ms, 2s, 1m30s or 1h")
     return sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
 

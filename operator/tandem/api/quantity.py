@@ -1,13 +1,14 @@
 """Kubernetes quantities as far as prices need them: "4.10", "250m" (0.25), "1.5k" (1500)."""
 
 import re
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from tandem.errors import InvalidInputError
 
 PATTERN = r"^[0-9]+(\.[0-9]+)?[mk]?$"
 _SCALE = {"m": Decimal("0.001"), "": Decimal(1), "k": Decimal(1000)}
-_PLACES = Decimal("1e-20")  # a third of a price, times three, is the same float again
+_PLACES = Decimal("1e-30")  # a third of a price, times three, is the same float again
+_DIGITS = Context(prec=80)  # what the longest quantity needs
 
 
 def amount(text: str, field: str = "quantity") -> Decimal:
@@ -19,6 +20,6 @@ def amount(text: str, field: str = "quantity") -> Decimal:
 
 
 def text(number: Decimal) -> str:
-    """A number as a quantity, to 20 places, without trailing zeros."""
-    digits = f"{number.quantize(_PLACES):f}"
-    return digits.rstrip("0").rstrip(".")
+    """A number as a quantity, to 30 places, without trailing zeros."""
+    digits = f"{number.quantize(_PLACES, context=_DIGITS):f}"
+    return digits.rstrip("0").rstrip(".")  # there always is a fraction, so "100" keeps its zeros
