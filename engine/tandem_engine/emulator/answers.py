@@ -17,7 +17,9 @@ from tandem_engine.emulator.bodies import (
     Usage,
     around_the_text,
     encoded,
+    with_running_usage,
 )
+from tandem_engine.emulator.schema import UsageTold
 from tandem_engine.emulator.tokens import Voice
 
 ABORT = "abort"
@@ -77,14 +79,15 @@ class StreamedAnswer(_Answer):
     media_type = "text/event-stream"
 
     def __init__(
-        self, bodies: Completion, voice: Voice, usage: Usage, *, include_usage: bool
+        self, bodies: Completion, voice: Voice, asked: Usage, usage_told: UsageTold
     ) -> None:
         super().__init__()
         self._bodies = bodies
         self._voice = voice
-        self._asked = usage
-        self._include_usage = include_usage
+        self._asked = asked
+        self._usage_told = usage_told
         self._before, self._after = around_the_text(bodies)
+        self._running = with_running_usage(self._after, asked.prompt_tokens)
         self._tokens = 0
         self._pending: list[bytes] = []
         self._ended = False
@@ -93,26 +96,36 @@ class StreamedAnswer(_Answer):
     def token(self) -> None:
         """Hear that one more token is out."""
         if not self._tokens:
-            self._pending.append(self._bodies.opening())
+            self._pending.append(self._bodies.opening(self._running_usage()))
         piece = self._voice.piece(self._tokens)
         self._tokens += 1
-        if self._tokens == self._asked.completion_tokens:
-            self._pending.append(self._bodies.chunk(piece.decode(), "length"))
-        else:
-            self._pending.append(self._before + piece + self._after)
+        self._pending.append(self._event(piece))
         self._news.set()
+
+    def _event(self, piece: bytes) -> bytes:
+        if self._tokens == self._asked.completion_tokens:
+            return self._bodies.chunk(piece.decode(), "length", self._running_usage())
+        if self._usage_told is UsageTold.ALWAYS:
+            total = self._asked.prompt_tokens + self._tokens
+            return self._before + piece + self._running % (total, self._tokens)
+        return self._before + piece + self._after
 
     def end(self, reason: str) -> None:
         """Hear that no token follows; a stream that is cut after its first token says so."""
         if reason == ABORT and self._tokens:
-            self._pending.append(self._bodies.chunk("", ABORT))
-        if self._include_usage:
-            prompt = self._asked.prompt_tokens
-            usage = Usage(prompt_tokens=prompt, completion_tokens=self._tokens)
-            self._pending.append(self._bodies.usage(usage))
+            self._pending.append(self._bodies.chunk("", ABORT, self._running_usage()))
+        if self._usage_told is not UsageTold.NEVER:
+            self._pending.append(self._bodies.usage(self._usage()))
         self._pending.append(DONE)
         self._ended = True
         self._news.set()
+
+    def _usage(self) -> Usage:
+        prompt = self._asked.prompt_tokens
+        return Usage(prompt_tokens=prompt, completion_tokens=self._tokens)
+
+    def _running_usage(self) -> Usage | None:
+        return self._usage() if self._usage_told is UsageTold.ALWAYS else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
         """Stream, or drop the request when its client has gone."""

@@ -72,24 +72,26 @@ class Completion:
         """Where a whole answer carries its text."""
         return {"text": text}
 
-    def opening(self) -> bytes:
+    def opening(self, usage: Usage | None) -> bytes:  # noqa: ARG002 - a chat needs it
         """What a stream says before its first token."""
         return b""
 
-    def chunk(self, text: str, reason: str | None) -> bytes:
-        """One token of a stream."""
+    def chunk(self, text: str, reason: str | None, usage: Usage | None) -> bytes:
+        """One token of a stream, with its running usage if that is told."""
         template = _template(
             "index text logprobs finish_reason stop_reason prompt_token_ids token_ids"
         )
-        return self._chunk(template | {"index": 0, "text": text, "finish_reason": reason})
+        said = {"index": 0, "text": text, "finish_reason": reason}
+        return self._chunk(template | said, usage)
 
     def usage(self, usage: Usage) -> bytes:
         """The end of a stream whose client asked for its usage."""
         end = {"choices": [], "usage": usage.body(), "system_fingerprint": FINGERPRINT}
         return _event(self._head(self.chunk_object) | end)
 
-    def _chunk(self, choice: Body) -> bytes:
-        return _event(self._head(self.chunk_object) | {"choices": [choice]})
+    def _chunk(self, choice: Body, usage: Usage | None) -> bytes:
+        told = {} if usage is None else {"usage": usage.body()}
+        return _event(self._head(self.chunk_object) | {"choices": [choice]} | told)
 
     def _head(self, kind: str) -> Body:
         return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
@@ -111,26 +113,34 @@ class Chat(Completion):
         message = _template("role content refusal annotations audio function_call reasoning")
         return {"message": message | {"role": "assistant", "content": text}}
 
-    def opening(self) -> bytes:
+    def opening(self, usage: Usage | None) -> bytes:
         """The role, in a chunk of its own."""
         delta = {"role": "assistant", "content": ""}
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}
-        prompt = _template("prompt_token_ids prompt_text")
-        return _event(self._head(self.chunk_object) | {"choices": [choice]} | prompt)
+        rest = _template("prompt_token_ids prompt_text")
+        if usage is not None:
+            rest = {"usage": usage.body()} | rest
+        return _event(self._head(self.chunk_object) | {"choices": [choice]} | rest)
 
-    def chunk(self, text: str, reason: str | None) -> bytes:
+    def chunk(self, text: str, reason: str | None, usage: Usage | None) -> bytes:
         """One token of a stream; only the last names a stop reason."""
         template = _template("index delta logprobs finish_reason")
         if reason is not None:
             template |= {"stop_reason": None}
         said = {"index": 0, "delta": {"content": text}, "finish_reason": reason}
-        return self._chunk(template | said | {"token_ids": None})
+        return self._chunk(template | said | {"token_ids": None}, usage)
 
 
 def around_the_text(bodies: Completion) -> tuple[bytes, bytes]:
     """What stands before and after the text of every token but the last: built once a stream."""
-    before, _, after = bodies.chunk(_HOLE, None).rpartition(_HOLE_JSON)
+    before, _, after = bodies.chunk(_HOLE, None, None).rpartition(_HOLE_JSON)
     return before, after
+
+
+def with_running_usage(after: bytes, prompt_tokens: int) -> bytes:
+    """What stands after a token's text, to be filled (%) with the tokens in all and those put out."""
+    usage = b',"usage":{"prompt_tokens":%d,"total_tokens":%%d,"completion_tokens":%%d}'
+    return after.removesuffix(b"}\n\n") + usage % prompt_tokens + b"}\n\n"
 
 
 def encoded(body: Body) -> bytes:

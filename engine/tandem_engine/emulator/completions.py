@@ -26,13 +26,13 @@ def answer(emulator: Emulator, asked: AnyRequest, request_id: str | None) -> Ans
     if emulator.is_draining and isinstance(prompt, str):
         raise refusal.ended()
     input_tokens = prompt_tokens(prompt)
-    output_tokens = emulator.room(input_tokens, asked)
+    output_tokens = emulator.output_tokens(input_tokens, asked)
     bodies, key = _named(emulator, asked, request_id)
     said = voice(prompt_bytes(prompt), emulator.settings.seed)
     usage = Usage(prompt_tokens=input_tokens, completion_tokens=output_tokens)
     reply: Answer
     if asked.stream:
-        reply = StreamedAnswer(bodies, said, usage, include_usage=asked.include_usage)
+        reply = StreamedAnswer(bodies, said, usage, asked.usage_told)
     else:
         kv_tokens = input_tokens + output_tokens - 1
         kv = _handover(emulator, key, kv_tokens) if asked.leaves_kv else _no_handover
@@ -49,11 +49,10 @@ def _check(emulator: Emulator, asked: AnyRequest) -> None:
     if asked.model and asked.model != served:
         raise refusal.unknown_model(asked.model, served)
     if asked.n != 1:
-        raise refusal.RefusedError(f"n must be 1 in an emulator, got {asked.n}.", param="n")
+        raise refusal.invalid(f"n must be 1 in an emulator, got {asked.n}.", "n", asked.n)
     prompts = asked.prompts()
     if len(prompts) != 1:
-        text = f"an emulator takes one prompt a request, got {len(prompts)}."
-        raise refusal.RefusedError(text, param="prompt")
+        raise refusal.RefusedError("an emulator takes one prompt a request", param="prompt")
     if not prompts[0]:
         raise refusal.RefusedError("The decoder prompt cannot be empty", param="prompt")
 

@@ -32,20 +32,20 @@ class Emulator:
         self.is_draining = False
         self._blocks_named = 0
 
-    def room(self, input_tokens: int, asked: AnyRequest) -> int:
-        """Output tokens of a request, if its context and the KV cache take them."""
+    def output_tokens(self, input_tokens: int, asked: AnyRequest) -> int:
+        """Tokens that a request will get: those it asks for, cut to what its context has room for."""
         context_tokens = self.settings.context_tokens
         room = context_tokens - input_tokens
         if room < 1:
             raise refusal.prompt_too_long(input_tokens, context_tokens)
-        output_tokens = asked.output_tokens(room)
-        if output_tokens < 1:
-            raise refusal.RefusedError(
-                f"max_tokens must be at least 1, got {output_tokens}.", param="max_tokens"
+        tokens = asked.output_tokens(room)
+        if tokens < 1:
+            raise refusal.invalid(
+                f"max_tokens must be at least 1, got {tokens}.", "max_tokens", tokens
             )
-        if output_tokens > room:
-            raise refusal.output_too_long(output_tokens, room, context_tokens)
-        return output_tokens
+        if tokens > context_tokens:
+            raise refusal.output_too_long(tokens, context_tokens)
+        return min(tokens, room)
 
     def start(
         self,

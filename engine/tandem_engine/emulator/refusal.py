@@ -43,22 +43,29 @@ def unknown_model(asked: str, served: str) -> RefusedError:
     )
 
 
+def invalid(message: str, param: str, value: object) -> RefusedError:
+    """The refusal of a value, in the form of vLLM's validation errors."""
+    return RefusedError(f"{message} (parameter={param}, value={value})", param=param)
+
+
 def prompt_too_long(tokens: int, context_tokens: int) -> RefusedError:
     """The refusal of a prompt that leaves no room for a token."""
-    return RefusedError(
+    return invalid(
         f"This model's maximum context length is {context_tokens} tokens. However, your prompt "
         f"contains {tokens} input tokens, which exceeds this limit even without any output "
         "tokens. Please reduce the length of the input prompt.",
-        param="input_tokens",
+        "input_tokens",
+        tokens,
     )
 
 
-def output_too_long(tokens: int, room: int, context_tokens: int) -> RefusedError:
-    """The refusal of more output than the context has room for."""
-    return RefusedError(
-        f"max_tokens is too large: {tokens}. This model's maximum context length is "
-        f"{context_tokens} tokens and your prompt leaves room for {room}.",
-        param="max_tokens",
+def output_too_long(tokens: int, context_tokens: int) -> RefusedError:
+    """The refusal of more output than any prompt has room for."""
+    return invalid(
+        f"max_tokens={tokens} cannot be greater than max_model_len={context_tokens}. "
+        "Please request fewer output tokens.",
+        "max_tokens",
+        tokens,
     )
 
 

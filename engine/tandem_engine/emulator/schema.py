@@ -1,5 +1,6 @@
 """What a client may send: the fields that change what an emulator does; all others pass unread."""
 
+from enum import StrEnum, auto
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,6 +12,14 @@ DEFAULT_MAX_TOKENS = 16  # of /v1/completions, as vLLM's and OpenAI's
 
 class _Request(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class UsageTold(StrEnum):
+    """When a stream tells its usage."""
+
+    NEVER = auto()
+    AT_END = auto()
+    ALWAYS = auto()
 
 
 class StreamOptions(_Request):
@@ -31,9 +40,12 @@ class GenerationRequest(_Request):
     kv_transfer_params: dict[str, Any] | None = None
 
     @property
-    def include_usage(self) -> bool:
-        """Whether a stream ends with its usage."""
-        return self.stream_options is not None and self.stream_options.include_usage
+    def usage_told(self) -> UsageTold:
+        """When a stream tells its usage."""
+        options = self.stream_options
+        if options is None or not options.include_usage:
+            return UsageTold.NEVER
+        return UsageTold.ALWAYS if options.continuous_usage_stats else UsageTold.AT_END
 
     @property
     def leaves_kv(self) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
@@ -13,7 +14,7 @@ from tandem_engine.emulator.app import application
 from tandem_engine.emulator.emulator import Emulator
 from tandem_engine.emulator.settings import Settings
 from tandem_engine.emulator.shutdown import Shutdown
-from tandem_engine.emulator.side_channel import Door
+from tandem_engine.emulator.side_channel import SideChannel
 
 BACKLOG = 2048
 
@@ -30,13 +31,14 @@ async def run(settings: Settings) -> None:
     shutdown = Shutdown()
     shutdown.listen()
     async with serving(settings) as emulator:
+        sys.stdout.write(_greeting(emulator.settings))
+        sys.stdout.flush()
         await shutdown.drained(emulator, settings.shutdown_timeout_s)
 
 
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Emulator]:
     """An emulator that listens, its settings naming the ports it got; at the end its streams are cut."""
-    loop = asyncio.get_running_loop()
     with (
         _listening("--port", settings.host, settings.port) as http,
         _listening(
@@ -44,9 +46,8 @@ async def serving(settings: Settings) -> AsyncIterator[Emulator]:
         ) as side,
     ):
         emulator = Emulator(replace(settings, port=_port(http), side_channel_port=_port(side)))
-        door = await loop.create_server(
-            lambda: Door(emulator.engine_id, emulator.core.leases), sock=side
-        )
+        channel = SideChannel(emulator.engine_id, emulator.core.leases)
+        door = await channel.listen(side)
         server = _Server(_config(emulator))
         served = asyncio.create_task(server.serve(sockets=[http]))
         starting = asyncio.create_task(emulator.startup.run())
@@ -60,6 +61,15 @@ async def serving(settings: Settings) -> AsyncIterator[Emulator]:
             await served
             await emulator.pulls.settled()
             door.close()
+            channel.close()
+
+
+def _greeting(settings: Settings) -> str:
+    return (
+        f"emulator of {settings.profile.name} serves {settings.model} on "
+        f"http://{settings.host}:{settings.port}, KV hand-over on "
+        f"{settings.side_channel_host}:{settings.side_channel_port}\n"
+    )
 
 
 class _Server(uvicorn.Server):

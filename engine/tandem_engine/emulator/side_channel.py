@@ -7,9 +7,18 @@ Where NIXL has its handshake, heartbeats and completion notices; the bytes thems
 """
 
 import json
-from asyncio import Protocol, StreamReader, StreamWriter, Transport, open_connection
-from asyncio.transports import BaseTransport
+from asyncio import (
+    BaseTransport,
+    Protocol,
+    Server,
+    StreamReader,
+    StreamWriter,
+    Transport,
+    get_running_loop,
+    open_connection,
+)
 from dataclasses import dataclass
+from socket import socket
 from typing import Any, Self, cast
 
 from tandem_engine.emulator.lease import Leases
@@ -37,34 +46,64 @@ class KvSource:
         return cls(engine_id=str(engine), request_id=str(request), host=str(host), port=port)
 
 
-class Door(Protocol):
-    """The prefill side: answers lines, one connection each."""
+class SideChannel:
+    """The prefill side: answers about its leases on every connection."""
 
     def __init__(self, engine_id: str, leases: Leases) -> None:
         self._engine_id = engine_id
         self._leases = leases
+        self._open: set[Transport] = set()
+
+    async def listen(self, listener: socket) -> Server:
+        """Answer whoever connects to a listening socket."""
+        return await get_running_loop().create_server(lambda: _Door(self), sock=listener)
+
+    def close(self) -> None:
+        """Leave everyone who is connected, as an engine that ends does."""
+        for transport in list(self._open):
+            transport.close()
+
+    def opened(self, transport: Transport) -> None:
+        """Know a connection."""
+        self._open.add(transport)
+
+    def closed(self, transport: Transport) -> None:
+        """Forget a connection."""
+        self._open.discard(transport)
+
+    def answer(self, line: bytes) -> bytes:
+        """The answer to one line; what is not understood is about nothing that is leased."""
+        try:
+            word, engine_id, request_id = json.loads(line)
+        except (TypeError, ValueError):
+            return GONE
+        if engine_id != self._engine_id:  # an engine that stood at this port before
+            return GONE
+        do = self._leases.hold if word == "hold" else self._leases.release
+        return OK if do(str(request_id)) else GONE
+
+
+class _Door(Protocol):
+    """One connection."""
+
+    def __init__(self, channel: SideChannel) -> None:
+        self._channel = channel
         self._buffer = b""
         self._transport: Transport | None = None
 
     def connection_made(self, transport: BaseTransport) -> None:
-        """Keep the connection to answer on."""
         self._transport = cast("Transport", transport)  # uvloop's is one in all but name
+        self._channel.opened(self._transport)
 
     def data_received(self, data: bytes) -> None:
-        """Answer every whole line."""
         assert self._transport is not None
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         for line in lines:
-            self._transport.write(OK if self._answer(line) else GONE)
+            self._transport.write(self._channel.answer(line))
 
-    def _answer(self, line: bytes) -> bool:
-        try:
-            word, engine_id, request_id = json.loads(line)
-        except ValueError:
-            return False
-        if engine_id != self._engine_id:  # an engine that stood at this port before
-            return False
-        return self._leases.hold(request_id) if word == "hold" else self._leases.release(request_id)
+    def connection_lost(self, _: Exception | None) -> None:
+        assert self._transport is not None
+        self._channel.closed(self._transport)
 
 
 class Peer:
