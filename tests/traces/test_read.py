@@ -237,7 +237,7 @@ def test_the_real_traces_read_whole(
     mean_tokens: tuple[float, float] | None,
 ) -> None:
     trace = read_trace(data_folder / path)
-    assert (len(trace.requests), trace.duration_s) == (requests, pytest.approx(duration_s))
+    assert [len(trace.requests), trace.duration_s] == pytest.approx([requests, duration_s])
     if mean_tokens is not None:
         inputs = sum(r.input_tokens for r in trace.requests) / requests
         outputs = sum(r.output_tokens for r in trace.requests) / requests

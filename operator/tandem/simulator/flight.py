@@ -24,7 +24,6 @@ class Flight:
     request: TraceRequest
     route: RouteRequest
     prefill: EnginePod | None = None
-    kv_lost: bool = False
     started_s: float | None = None  # its first prefill began
     prefilled_s: float | None = None
     pull_began_s: float | None = None

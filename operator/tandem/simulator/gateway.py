@@ -1,8 +1,8 @@
 """The gateway in virtual time: the real router's queue and choices, tandem.gateway's order of calls.
 
 A request is enqueued, prefilled on the pod that the router picks, handed to a decode pod when its
-prefill leg ends, pulled over that pod's link, and decoded. KV that no decode leg was sent for within
-its lease is lost, and the request is prefilled again once there is a decode pod to send it to.
+prefill leg ends, pulled over that pod's link, and decoded. No prefill begins while no decode pod
+could take its KV; KV that no decode leg was sent for within its lease is prefilled again.
 """
 
 from collections.abc import Callable, Iterable
@@ -135,22 +135,35 @@ class Gateway:
     # -- inside -----------------------------------------------------------------------------------
 
     def _route(self, key: str, request: TraceRequest) -> RouteRequest:
-        """What the router is told; how long the answer will be it can't know, only the mean so far."""
-        profiles, tokens, now_s = self._profiles, request.input_tokens, self._clock.now_s
-        decode = profiles[Role.DECODE]
-        hand_over_s = decode.transfer_s(tokens) + decode.decode.step_s(1, tokens)
+        """What the router is told; how long the answer will be it can't know, only what to expect."""
+        tokens, now_s = request.input_tokens, self._clock.now_s
         return RouteRequest(
             key=key,
             arrival_s=now_s,
             deadline_s=now_s + self._slo.ttft_s,
             input_tokens=tokens,
-            service_s=profiles[Role.PREFILL].prefill_s(tokens),
-            after_prefill_s=hand_over_s if self._first_token is Role.DECODE else 0.0,
-            output_tokens=round(self.measured.mean_output_tokens),
+            service_s=self._profiles[Role.PREFILL].prefill_s(tokens),
+            after_prefill_s=self._after_prefill_s(tokens),
+            output_tokens=self.measured.expected_output_tokens,
         )
 
+    def _after_prefill_s(self, tokens: int) -> float:
+        """Transfer, and one step of a decode pod that has as much to do as they have on average."""
+        if self._first_token is Role.PREFILL:
+            return 0.0
+        loads = self.router.loads(Role.DECODE)
+        pods = max(1, len(loads))
+        batch = 1 + sum(len(load.tokens) for load in loads) / pods
+        context = tokens + sum(load.tokens_sum for load in loads) / pods
+        profile = self._profiles[Role.DECODE]
+        return profile.transfer_s(tokens) + profile.decode.step_s(batch, context)
+
     def _dispatch(self) -> None:
-        """Send prompts while one waits and a pod is free."""
+        """Send prompts while one waits, a pod is free, and some pod could decode them."""
+        if not self.router.queued_requests:
+            return
+        if all(load.pod.draining for load in self.router.loads(Role.DECODE)):
+            return
         while (sent := self.router.start_prefill(self._clock.now_s)) is not None:
             route, chosen = sent
             flight = self._flights[route.key]
@@ -165,11 +178,6 @@ class Gateway:
     def _decode(self, flight: Flight) -> None:
         """Send the decode leg; without a pod for it the KV's lease runs."""
         key = flight.route.key
-        if flight.kv_lost:
-            flight.kv_lost = False
-            self.router.ended(key)
-            self.router.enqueue(flight.route)
-            return
         chosen = self.router.start_decode(key)
         if chosen is None:
             self._wait_for_a_pod(flight)
@@ -190,9 +198,12 @@ class Gateway:
         self._clock.at(lease_end_s, self._lease_over, flight, flight.prefilled_s)
 
     def _lease_over(self, flight: Flight, prefilled_s: float) -> None:
-        if flight.route.key in self._undecoded and flight.prefilled_s == prefilled_s:
-            flight.kv_lost = True
+        key = flight.route.key
+        if key in self._undecoded and flight.prefilled_s == prefilled_s:
+            del self._undecoded[key]
             self._release(flight)
+            self.router.ended(key)
+            self.router.enqueue(flight.route)
             self._dispatch()
 
     def _release(self, flight: Flight) -> None:

@@ -3,14 +3,19 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil
+from statistics import fmean, pvariance
 
 from tandem.planner.lengths import representative
 from tandem.planner.spec import Slo
 from tandem.simulator.flight import Flight, Outcome
 from tandem.simulator.summaries import Gaps
 
-DISPERSION_WINDOW_S = 300  # the gateway's gauge: counts of 1 s over the last minutes
-_ENOUGH_S = 30  # of a variance of 1 s counts
+# As tandem.gateway counts and expects (its `arrivals` and `tokens`, which a simulator may not import).
+_WINDOW_S = 120
+_LEAST_COUNTS = 10
+_FIRST_OUTPUT_TOKENS = 256.0
+_MEMORY = 0.95
 
 
 @dataclass(slots=True)
@@ -44,14 +49,13 @@ class Measurements:
     counts: Counts = field(default_factory=Counts)
     gaps: Gaps = field(default_factory=Gaps)
     ended_flights: list[Flight] = field(default_factory=list)
-    _output_tokens: int = 0
-    _answers: int = 0
+    _mean_output_tokens: float | None = None
     _per_second: Counter[int] = field(default_factory=Counter)
 
     @property
-    def mean_output_tokens(self) -> float:
-        """Mean length of the answers so far; 0 before the first."""
-        return self._output_tokens / self._answers if self._answers else 0.0
+    def expected_output_tokens(self) -> int:
+        """How long the next answer will be, as far as the last ones tell."""
+        return ceil(self._mean_output_tokens or _FIRST_OUTPUT_TOKENS)
 
     def arrived(self, flight: Flight) -> None:
         """A request came in."""
@@ -70,18 +74,17 @@ class Measurements:
         if flight.outcome is Outcome.FINISHED:
             tokens = flight.request.input_tokens, flight.request.output_tokens
             counts.lengths[(representative(tokens[0]), 0, representative(tokens[1]))] += 1
-            self._output_tokens += tokens[1]
-            self._answers += 1
+            mean = self._mean_output_tokens or float(tokens[1])
+            self._mean_output_tokens = mean * _MEMORY + tokens[1] * (1 - _MEMORY)
 
     def dispersion(self, now_s: float) -> float | None:
         """Variance over mean of arrivals per whole second; None while too few are known."""
-        seconds = range(max(0, int(now_s) - DISPERSION_WINDOW_S), int(now_s))
+        seconds = range(max(0, int(now_s) - _WINDOW_S), int(now_s))
         counts = [self._per_second[second] for second in seconds]
-        total = sum(counts)
-        if len(counts) < _ENOUGH_S or not total:
+        if len(counts) < _LEAST_COUNTS or not any(counts):
             return None
-        mean = total / len(counts)
-        return sum((count - mean) ** 2 for count in counts) / (len(counts) - 1) / mean
+        mean = fmean(counts)
+        return pvariance(counts, mean) / mean
 
 
 def cells(

@@ -115,6 +115,8 @@ class EnginePod:
     def release(self, key: str) -> None:
         """Drop the KV that a finished prefill leg left here."""
         self.engine.release(key)
+        if self.engine.waiting:  # for the blocks that are free now
+            self._wake()
         self._go_if_drained()
 
     def _wake(self) -> None:

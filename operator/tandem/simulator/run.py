@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from tandem.errors import InvalidInputError
 from tandem.simulator.clock import Clock
 from tandem.simulator.control import ControlLoop
 from tandem.simulator.fleet import Fleet
@@ -32,6 +33,7 @@ class _Run:
         self.fleet = Fleet(self.clock, scenario.spec.roles, self.gateway, self.gateway.set_pods)
         self.control: ControlLoop | None = None
         self.left = len(scenario.trace.requests)
+        self._refuse_what_fits_nowhere()
         self.openers, self.turns = _openers(scenario.trace.requests)
         self.arrived = 0
 
@@ -49,6 +51,20 @@ class _Run:
             cost=self.fleet.cost(end_s),
             replicas=self.fleet.replicas(end_s),
             changes=self.control.changes if self.control else (),
+        )
+
+    def _refuse_what_fits_nowhere(self) -> None:
+        """One request too long is refused by the gateway; if all are, the user meant another fleet."""
+        trace = self.scenario.trace
+        if any(map(self.gateway.fits, trace.requests)):
+            return
+        shortest = min(trace.requests, key=lambda r: r.input_tokens + r.output_tokens)
+        profiles = {spec.profile.name: spec.profile for spec in self.scenario.spec.roles.values()}
+        most = ", ".join(f"{p.kv.capacity_tokens} tokens of {p.name}" for p in profiles.values())
+        raise InvalidInputError(
+            f"trace {trace.name}, its shortest request",
+            f"{shortest.input_tokens} + {shortest.output_tokens} tokens",
+            f"what the KV cache of an engine holds: {most}",
         )
 
     def _play(self) -> float:

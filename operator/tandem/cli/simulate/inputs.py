@@ -1,0 +1,95 @@
+"""From the command line's words to a scenario; a mistake names the flag, the value and what is allowed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tandem.api import duration
+from tandem.api.role import Role
+from tandem.cli import options
+from tandem.errors import InvalidInputError
+from tandem.perf.engine_profile import EngineProfile
+from tandem.planner.spec import RoleSpec
+from tandem.simulator.control import Planner
+from tandem.traces.generate import AZURE_RATE_RPS, generate
+from tandem.traces.model import Trace
+from tandem.traces.read import read_trace
+from tandem.traces.scale import at_rate, window
+
+STATIC = "static"
+_GENERATED_S = 600.0
+_MOST = 64  # the planner's own default bound
+
+
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """What was said about one role's replicas; None where nothing was."""
+
+    start: int | None
+    low: int | None
+    high: int | None
+
+
+def trace(path: Path | None, duration_text: str | None, rate_rps: float | None, seed: int) -> Trace:
+    """The file's trace or a generated one, cut to its first `--duration`, then brought to `--rate`."""
+    lasts_s = None if duration_text is None else options.seconds("--duration", duration_text)
+    if rate_rps is not None:
+        options.positive("--rate", rate_rps)
+    if path is None:
+        return generate(rate_rps or AZURE_RATE_RPS, lasts_s or _GENERATED_S, seed)
+    read = read_trace(path)
+    cut = read if lasts_s is None else window(read, 0.0, lasts_s)
+    return cut if rate_rps is None else at_rate(cut, rate_rps, seed)
+
+
+def roles(
+    said: Mapping[Role, Replicas], profile: EngineProfile, cold_start: str | None, policy: str
+) -> tuple[dict[Role, RoleSpec], dict[Role, int]]:
+    """Each role's specification and its replicas at the start."""
+    lead_time_s = profile.cold_start_total_s
+    if cold_start is not None:
+        lead_time_s = no_less_than_zero("--cold-start", cold_start)
+    specs, start = {}, {}
+    for role, replicas in said.items():
+        start[role], low, high = (_fixed if policy == STATIC else _bounded)(role, replicas)
+        specs[role] = RoleSpec(
+            profile=profile, min_replicas=low, max_replicas=high, lead_time_s=lead_time_s
+        )
+    return specs, start
+
+
+def planner(policy: str) -> Planner | None:
+    """The planner that runs a policy; a fixed fleet has none."""
+    if policy == STATIC:
+        return None
+    from tandem.planner.plan import plan  # noqa: PLC0415 - a fixed fleet starts without SciPy
+
+    return plan
+
+
+def no_less_than_zero(flag: str, text: str) -> float:
+    """A duration, "0s" among them."""
+    return duration.seconds(text, flag)
+
+
+def _fixed(role: Role, said: Replicas) -> tuple[int, int, int]:
+    for flag, bound in ((f"--min-{role}", said.low), (f"--max-{role}", said.high)):
+        if bound is not None:
+            raise InvalidInputError(
+                flag, bound, "used together with a --policy that moves replicas"
+            )
+    if said.start is None or said.start < 1:
+        given = "nothing" if said.start is None else said.start
+        raise InvalidInputError(f"--{role}", given, "1 or more replicas of a fixed fleet")
+    return said.start, said.start, said.start
+
+
+def _bounded(role: Role, said: Replicas) -> tuple[int, int, int]:
+    low = 1 if said.low is None else said.low
+    high = max(low, _MOST) if said.high is None else said.high
+    low, high = options.bounds(role, low, high)
+    start = max(low, 1) if said.start is None else said.start
+    if not low <= start <= high:
+        between = f"from --min-{role} ({low}) to --max-{role} ({high})"
+        raise InvalidInputError(f"--{role}", start, between)
+    return start, low, high
