@@ -61,7 +61,7 @@ class DecodeBatch:
         ended = []
         while self._ends and self._ends[0][0] <= self._iteration:
             _, order, sequence = heapq.heappop(self._ends)
-            if sequence.stage is Stage.DECODING and sequence.order == order:
+            if self.members.get(sequence.key) is sequence and sequence.order == order:
                 ended.append(sequence)
         return ended
 
