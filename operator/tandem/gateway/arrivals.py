@@ -8,11 +8,11 @@ LEAST_COUNTS = 10  # fewer counts than this say nothing about a variance
 
 
 class ArrivalCounts:
-    """Counts of whole seconds; seconds without arrivals count as much as the others."""
+    """Counts of whole seconds since `now_s`; those without arrivals count as much as the others."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_s: float) -> None:
         self._counts: deque[int] = deque(maxlen=WINDOW_S)
-        self._second: int | None = None
+        self._second = int(now_s)
         self._now = 0
 
     def arrived(self, now_s: float) -> None:
@@ -37,8 +37,6 @@ class ArrivalCounts:
         return pvariance(counts, mean) / mean
 
     def _advance(self, second: int) -> None:
-        if self._second is None:
-            self._second = second
         passed = second - self._second
         if passed > 0:
             self._counts.append(self._now)

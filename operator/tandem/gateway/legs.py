@@ -1,5 +1,6 @@
 """Legs over HTTP: one client session for all engines, and what their failures mean."""
 
+import io
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -19,6 +20,7 @@ _KEEP_ALIVE_S = (
     3.0  # vLLM's server closes after 5 s; a request on a connection closing there is lost
 )
 _UNSTREAMED_S = 600.0  # silence of a whole answer that is being decoded
+_LARGE_BODY = 2**20  # bytes; from there aiohttp wants a file, which it sends piece by piece
 _BUSY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 
@@ -94,8 +96,9 @@ class Engines:
             "Content-Type": "application/json",
             "X-Request-Id": request.request_id,
         }
+        data = io.BytesIO(body) if len(body) > _LARGE_BODY else body
         answer = await self._http.post(
-            url + request.endpoint, data=body, headers=headers, timeout=patience
+            url + request.endpoint, data=data, headers=headers, timeout=patience
         )
         try:
             await _check(leg, pod, answer)

@@ -126,7 +126,7 @@ class Arrivals(Collector):
 
     def __init__(self) -> None:
         self._total = 0
-        self._counts = ArrivalCounts()
+        self._counts = ArrivalCounts(time.monotonic())
 
     def arrived(self, now_s: float) -> None:
         """One request came in."""

@@ -5,6 +5,7 @@ import logging
 import signal
 import socket
 import sys
+import time
 from types import FrameType
 
 import uvicorn
@@ -13,7 +14,9 @@ import uvloop
 from tandem.gateway.app import Gateway, create_app
 from tandem.gateway.settings import Settings
 
-_LOOK_S = 0.1
+_BACKLOG = 2048  # connections not accepted yet: a burst of users, not a queue of ours
+_KEEP_ALIVE_S = 75  # idle connections of users; longer than load balancers keep theirs (60 s)
+_CUT_S = 1  # streams that are still open after the drain are cut within it
 _log = logging.getLogger("tandem.gateway")
 
 
@@ -23,45 +26,48 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, gateway: Gateway) -> None:
         super().__init__(config)
         self._gateway = gateway
+        self._drain_until_s = 0.0
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
-        """First signal: drain. Second one: end at once."""
+        """First signal: drain. Second one: cut what is left."""
         if self._gateway.is_draining:
-            self.should_exit = self.force_exit = True
+            self.should_exit = True
             return
         self._gateway.is_draining = True
+        self._drain_until_s = time.monotonic() + self._gateway.settings.drain_s
         _log.info("%s: no new requests", signal.Signals(sig).name)
 
     async def on_tick(self, counter: int) -> bool:
         """Uvicorn's beat of 0.1 s: end once the streams have, or their time is up."""
-        if self._gateway.is_draining and not self.should_exit:
-            self._drained_s = getattr(self, "_drained_s", 0.0) + _LOOK_S
-            self.should_exit = (
-                not self._gateway.desk.serving or self._drained_s > self._gateway.settings.drain_s
-            )
+        if self._gateway.is_draining:
+            is_late = time.monotonic() > self._drain_until_s
+            self.should_exit = self.should_exit or is_late or not self._gateway.desk.serving
         return await super().on_tick(counter)
 
 
-def run(settings: Settings) -> int:
-    """Serve until a signal; the exit code."""
-    try:
-        listener = socket.create_server((settings.host, settings.port), backlog=2048)
-    except OSError as error:
-        sys.stderr.write(f"error: --port: {settings.host}:{settings.port}: {error.strerror}\n")
-        return 1
-    gateway = Gateway(settings)
+def server_of(gateway: Gateway) -> DrainingServer:
+    """The server of one gateway, not yet started."""
     config = uvicorn.Config(
         create_app(gateway),
         http="httptools",
         ws="none",
         access_log=False,
-        log_level="warning",
         log_config=None,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=1,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_CUT_S,
     )
-    host, port = listener.getsockname()[:2]
-    _log.info("listening on http://%s:%d", host, port)
+    return DrainingServer(config, gateway)
+
+
+def run(settings: Settings) -> int:
+    """Serve until a signal; the exit code."""
+    try:
+        listener = socket.create_server((settings.host, settings.port), backlog=_BACKLOG)
+    except OSError as error:
+        sys.stderr.write(f"error: --port: {settings.host}:{settings.port}: {error.strerror}\n")
+        return 1
+    server = server_of(Gateway(settings))
+    _log.info("listening on http://%s:%d", *listener.getsockname()[:2])
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(DrainingServer(config, gateway).serve([listener]))
+        runner.run(server.serve([listener]))
     return 0

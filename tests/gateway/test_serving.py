@@ -1,0 +1,150 @@
+"""Requests that go well, through real sockets and a fake engine."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from tests.fakes.fake_engine import Act
+from tests.fakes.gateway_fleet import ASK, fleet
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "vllm"
+SLO = "tandem_gateway_slo_total"
+LENGTHS = "tandem_gateway_request_lengths_total"
+
+
+@pytest.mark.parametrize("name", ["decode_stream.txt", "chat_stream.txt"])
+async def test_a_stream_passes_unchanged_however_it_is_cut_into_reads(name: str) -> None:
+    recorded = (GOLDEN / name).read_bytes()
+    tokens = "17" if name == "decode_stream.txt" else "8"  # representatives of 16 and 8
+    async with fleet() as made:
+        for width in (len(recorded), 1000, 300, 77):
+            reads = [recorded[at : at + width] for at in range(0, len(recorded), width)]
+            made["d0"].acts.append(Act(reads=tuple(reads)))
+            assert await made.stream() == (200, recorded)
+        assert await made.metric(LENGTHS, input="318", cached="0", output=tokens) == 4
+        assert await made.metric("tandem_gateway_time_per_output_token_seconds_count") == 4
+
+
+async def test_both_legs_carry_the_request_its_id_and_the_whole_handover() -> None:
+    async with fleet() as made:
+        headers = {"X-Request-Id": "mine", "traceparent": "00-1-2-01", "Authorization": "Bearer x"}
+        status, body = await made.ask(headers=headers, temperature=0.5, stream=False)
+        assert status == 200
+        assert json.loads(body)["choices"][0]["text"] == "zzzz"
+        prefill, decode = made["p0"].legs[0], made["d0"].legs[0]
+        for leg in (prefill, decode):
+            assert leg.path == "/v1/completions"
+            assert {key: leg.headers[key] for key in headers} == headers
+            assert leg.body["temperature"] == 0.5
+        assert (prefill.body["max_tokens"], prefill.body["stream"]) == (1, False)
+        assert decode.body == {
+            **ASK,
+            "temperature": 0.5,
+            "stream": False,
+            "kv_transfer_params": {
+                "remote_request_id": decode.kv_id,
+                "do_remote_prefill": True,
+                "unknown": [[3, 4]],
+            },
+        }
+        assert made.fabric == set()
+
+
+async def test_a_chat_is_answered_in_one_piece() -> None:
+    async with fleet() as made:
+        status, body = await made.ask(
+            "/v1/chat/completions",
+            prompt=None,
+            messages=[{"role": "user", "content": "hi"}],
+            max_completion_tokens=3,
+        )
+        assert status == 200
+        assert json.loads(body)["usage"]["completion_tokens"] == 4
+        prefill = made["p0"].legs[0].body
+        assert (prefill["max_tokens"], prefill["max_completion_tokens"]) == (1, 1)
+        assert await made.metric("tandem_gateway_finished_total", outcome="ok") == 1
+        assert await made.metric(SLO, ttft="met", tpot="met") == 1
+
+
+async def test_an_answer_without_a_request_id_gets_one() -> None:
+    async with fleet() as made, made.user.post(made.url + "/v1/completions", json=ASK) as answer:
+        given = answer.headers["X-Request-Id"]
+        assert given
+        assert {leg.headers["X-Request-Id"] for leg in made["p0"].legs} == {given}
+
+
+async def test_a_hundred_streams_at_once_all_get_their_own() -> None:
+    async with fleet(prefill=2, decode=3) as made:
+        for name in ("d0", "d1", "d2"):
+            made[name].acts.extend(Act(gap_s=0.001) for _ in range(100))
+        answers = await asyncio.gather(
+            *(made.stream(max_tokens=1 + number % 7) for number in range(100))
+        )
+        for number, (status, body) in enumerate(answers):
+            assert status == 200
+            assert body.count(b'"text": "z"') == 1 + number % 7
+        assert await made.metric("tandem_gateway_finished_total", outcome="ok") == 100
+        assert await made.metric(SLO) == 100
+        assert await made.metric("tandem_gateway_queue_seconds_count") == 100
+        counts = [await made.metric(LENGTHS, output=str(tokens)) for tokens in range(1, 8)]
+        assert counts == [15, 15, 14, 14, 14, 14, 14]
+        assert made.fabric == set()
+        assert min(len(made[name].legs) for name in ("d0", "d1", "d2")) > 10, (
+            "all decode pods share"
+        )
+
+
+async def test_tokens_between_come_slow_and_miss_their_target() -> None:
+    async with fleet(tpot_s=0.02, ttft_s=0.5) as made:
+        made["d0"].acts.append(Act(gap_s=0.04))
+        made["p0"].acts.extend([Act(), Act(delay_s=0.6)])
+        await made.stream(max_tokens=5)
+        await made.stream(max_tokens=1)
+        assert await made.metric(SLO, ttft="met", tpot="missed") == 1
+        assert await made.metric(SLO, ttft="missed", tpot="met") == 1
+        within = "tandem_gateway_time_per_output_token_seconds_bucket"
+        assert await made.metric(within, le="0.02") == 0, "the target is an edge"
+        assert await made.metric(within, le="+Inf") == 1, "one token has no time between"
+        assert await made.metric("tandem_gateway_inter_token_latency_seconds_count") == 4
+        late = "tandem_gateway_time_to_first_token_seconds_bucket"
+        assert await made.metric(late, le="0.5") == 1
+        assert await made.metric(late, le="0.75") == 2
+        busy_s = await made.metric("tandem_gateway_prefill_busy_seconds_total", pod="p0")
+        assert 0.6 <= busy_s < 0.75
+
+
+async def test_the_last_events_of_a_stream_are_no_tokens() -> None:
+    async with fleet() as made:
+        made["d0"].acts.append(Act(gap_s=0.02))
+        await made.stream(max_tokens=6, stream_options={"include_usage": True})
+        assert await made.metric(LENGTHS, output="6") == 1
+        assert await made.metric("tandem_gateway_inter_token_latency_seconds_count") == 5
+        assert "stream_options" not in made["p0"].legs[0].body
+        assert made["d0"].legs[0].body["stream_options"] == {"include_usage": True}
+
+
+async def test_in_flight_and_queue_are_seen_while_they_last() -> None:
+    async with fleet() as made:
+        made["p0"].acts.append(Act(delay_s=0.3))
+        asked = [asyncio.create_task(made.ask()) for _ in range(3)]
+        await made.until(lambda: made["p0"].legs)
+        in_flight = "tandem_gateway_in_flight_requests"
+        assert await made.metric(in_flight, role="prefill", pod="p0") == 1
+        assert await made.metric("tandem_gateway_queued_requests") == 2
+        assert await made.metric("tandem_gateway_queued_tokens") == 2 * 3
+        busy_s = await made.metric("tandem_gateway_prefill_busy_seconds_total", pod="p0")
+        assert busy_s > 0, "a leg that is still out counts already"
+        await asyncio.gather(*asked)
+        assert await made.metric("tandem_gateway_arrivals_total") == 3
+
+
+async def test_the_lengths_of_texts_are_learnt_from_answers() -> None:
+    async with fleet() as made:
+        for _ in range(40):
+            await made.ask(prompt="x" * 652)  # the fake engine counts 326 tokens
+        made["p0"].acts.append(Act(delay_s=0.2))
+        asked = [asyncio.create_task(made.ask(prompt="x" * 1000)) for _ in range(2)]
+        await made.until(lambda: made.desk.dispatch.queued_requests)
+        assert made.desk.dispatch.queued_tokens == pytest.approx(500, rel=0.05)
+        await asyncio.gather(*asked)
