@@ -14,6 +14,7 @@ from prometheus_client.core import (
     Metric,
 )
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from tandem import __version__
 from tandem.perf.sequence import Stage
@@ -76,7 +77,7 @@ class _Scrape(Collector):
 
     def _histogram(self, name: str, histogram: Histogram) -> Metric:
         family = HistogramMetricFamily(name, HISTOGRAMS[name], labels=tuple(self._labels))
-        bounds = [*map(str, histogram.bounds), "+Inf"]
+        bounds = [*map(floatToGoString, histogram.bounds), "+Inf"]
         buckets = [(b, float(n)) for b, n in zip(bounds, accumulate(histogram.counts), strict=True)]
         family.add_metric(tuple(self._labels.values()), buckets, histogram.sum)
         return family

@@ -31,8 +31,10 @@ def read(path: Path) -> EngineProfile:
 
 def _fields(path: Path) -> dict[str, Any]:
     text = path.read_text(encoding="utf-8")
-    fields: dict[str, Any] = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    fields: Any = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    if not isinstance(fields, dict):
+        raise ValueError("a table of fields is missing")  # noqa: TRY004 - said as the parsers do
     fields.setdefault("name", path.stem)
     if isinstance(stages := fields.get("cold_start_s"), dict):
         fields["cold_start_s"] = tuple(stages.items())
-    return fields
+    return dict(fields)

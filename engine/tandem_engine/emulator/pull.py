@@ -27,7 +27,7 @@ class Pulls:
     def __init__(self, core: Core, lease_s: int) -> None:
         self.core = core
         self.link = TimedLink()
-        self.beat_s = lease_s // 6
+        self.beat_s: float = lease_s // 6
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, call: Call, source: KvSource) -> None:

@@ -1,10 +1,11 @@
 """Runs an emulator: its two ports, its start-up stages, and its end."""
 
 import asyncio
+import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import replace
 
 import uvicorn
@@ -17,6 +18,7 @@ from tandem_engine.emulator.shutdown import Shutdown
 from tandem_engine.emulator.side_channel import SideChannel
 
 BACKLOG = 2048
+DATE_S = 1.0  # the header `date` counts seconds
 
 
 class PortInUseError(TandemError):
@@ -57,7 +59,7 @@ async def serving(settings: Settings) -> AsyncIterator[Emulator]:
             starting.cancel()
             emulator.is_draining = True
             emulator.core.abort_all()
-            server.should_exit = True
+            server.leave()
             await served
             await emulator.pulls.settled()
             door.close()
@@ -73,11 +75,25 @@ def _greeting(settings: Settings) -> str:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: `Shutdown` hears the signals."""
+    """uvicorn without its signal handlers, `Shutdown` hears the signals, and without its ten ticks a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._leaving = asyncio.Event()
+
+    def leave(self) -> None:
+        """Stop listening, and end when the connections have."""
+        self.should_exit = True
+        self._leaving.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):  # 0: renews the date that every answer names
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._leaving.wait(), DATE_S)
 
 
 def _config(emulator: Emulator) -> uvicorn.Config:
@@ -99,7 +115,8 @@ def _listening(flag: str, host: str, port: int) -> Iterator[socket.socket]:
     try:
         listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
-        raise PortInUseError(flag, host, port, error.strerror or str(error)) from error
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise PortInUseError(flag, host, port, why) from error
     listener.setblocking(False)
     with closing(listener):
         yield listener

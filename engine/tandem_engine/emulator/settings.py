@@ -9,6 +9,7 @@ LEAST_LEASE_S = 6  # the decode side beats every lease // 6 seconds, in integers
 MOST_CONTEXT_TOKENS = 131_072  # of most models; a chat without max_tokens runs to the end of it
 LAST_PORT = 65_535
 SIDE_CHANNEL_OFFSET = 1_000
+EVERY_ADDRESS = ("", "0.0.0.0", "::")  # to listen on, but not to be found at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,9 @@ class Settings:
     def __post_init__(self) -> None:
         _within("--port", self.port, 0, LAST_PORT)
         _within("--side-channel-port", self.side_channel_port, 0, LAST_PORT)
+        if self.side_channel_host in EVERY_ADDRESS:
+            reachable = "an address that decode engines reach, such as the pod's own"
+            raise InvalidInputError("--side-channel-host", self.side_channel_host, reachable)
         _at_least("--kv-lease", self.lease_s, LEAST_LEASE_S)
         _at_least("--shutdown-timeout", self.shutdown_timeout_s, 0)
         if self.max_model_len is not None:

@@ -79,8 +79,8 @@ class SideChannel:
             return GONE
         if engine_id != self._engine_id:  # an engine that stood at this port before
             return GONE
-        do = self._leases.hold if word == "hold" else self._leases.release
-        return OK if do(str(request_id)) else GONE
+        words = {"hold": self._leases.hold, "release": self._leases.release}
+        return OK if word in words and words[word](str(request_id)) else GONE
 
 
 class _Door(Protocol):
