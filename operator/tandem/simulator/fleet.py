@@ -75,8 +75,9 @@ class Fleet:
 
     def replicas(self, end_s: float) -> dict[Role, Replicas]:
         """Mean and most pods of each role over a run that ended then."""
+        lasted_s = max(end_s, 1e-9)  # a run may be one instant long
         return {
-            role: Replicas(self._pod_seconds(role, end_s) / end_s, self._most[role])
+            role: Replicas(self._pod_seconds(role, lasted_s) / lasted_s, self._most[role])
             for role in self._roles
         }
 

@@ -19,11 +19,13 @@ _TELL_EVERY = 500  # arrivals between two calls of `progress`
 
 def simulate(scenario: Scenario, progress: Callable[[float], None] | None = None) -> Result:
     """What the fleet would have done; `progress` is told the share of requests that have ended."""
-    return _Run(scenario, progress).result()
+    return Run(scenario, progress).result()
 
 
-class _Run:
-    def __init__(self, scenario: Scenario, progress: Callable[[float], None] | None) -> None:
+class Run:
+    """One scenario under way: the clock, the gateway, the fleet, and who decides."""
+
+    def __init__(self, scenario: Scenario, progress: Callable[[float], None] | None = None) -> None:
         self.scenario = scenario
         self.progress = progress
         self.clock = Clock()
@@ -38,6 +40,7 @@ class _Run:
         self.arrived = 0
 
     def result(self) -> Result:
+        """Play it to its end."""
         self.fleet.start_ready(self.scenario.replicas)
         self._start_control()
         self._next_arrival()
@@ -45,7 +48,7 @@ class _Run:
         return Result(
             scenario=self.scenario,
             flights=[*self.gateway.measured.ended_flights, *self._cut_off()],
-            never_came=sum(map(len, self.turns.values())),
+            never_came=len(self.scenario.trace.requests) - self.arrived,
             itl_s=self.gateway.measured.gaps.summary(),
             gpu_hours=self.fleet.accelerator_hours(end_s),
             cost=self.fleet.cost(end_s),

@@ -1,0 +1,132 @@
+"""What the planner is shown, when, and what becomes of its answers."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.fakes.simulated import requests, scenario, scripted
+
+from tandem.api.role import Role
+from tandem.planner.observation import Figure, LengthCounts, Missing, Observation, PodCounts
+from tandem.simulator.control import Change
+from tandem.simulator.run import simulate
+from tandem.traces.generate import generate
+
+# One request each 100 ms for 10 s.
+STEADY = requests(*((100 * k, 90, 3) for k in range(101)))
+
+
+def seen(scrape_age_s: float, interval_s: float = 1.0) -> list[Observation]:
+    looks: list[Observation] = []
+    simulate(
+        scenario(
+            STEADY,
+            planner=scripted([], looks),
+            scrape_age_s=scrape_age_s,
+            interval_s=interval_s,
+        )
+    )
+    return looks
+
+
+def arrivals(looks: list[Observation]) -> dict[float, float | None]:
+    """Arrivals of the interval by the time of the look; None where they are missing."""
+    found = {}
+    for look in looks:
+        figure = look.traffic.arrivals
+        found[round(look.now_s, 6)] = figure.value if isinstance(figure, Figure) else None
+    return found
+
+
+def test_a_fresh_scrape_counts_the_interval_that_just_ended() -> None:
+    """Of [0, 1] s the arrival at 1 s was not counted yet; its event comes after the scrape's."""
+    counted = arrivals(seen(scrape_age_s=0.0))
+    assert list(counted)[:3] == [1.0, 2.0, 3.0]
+    assert sum(filter(None, counted.values())) == pytest.approx(101, abs=1)
+    assert set(counted.values()) <= {9.0, 10.0, 11.0}
+
+
+def test_figures_are_as_old_as_the_scrape_and_say_so() -> None:
+    looks = seen(scrape_age_s=2.5)
+    counted = arrivals(looks)
+    assert [counted[t] for t in (1.0, 2.0, 3.0)] == [None, None, None], "nothing is old enough yet"
+    fresh = arrivals(seen(scrape_age_s=0.0))
+    aged = {t: value for t, value in counted.items() if value is not None}
+    assert aged, "figures do come"
+    assert all(value == fresh[round(t - 2.5, 6)] for t, value in aged.items())
+    ages = {
+        look.traffic.arrivals.age_s for look in looks if isinstance(look.traffic.arrivals, Figure)
+    }
+    assert ages == {2.5}
+
+
+def test_pods_are_seen_as_they_are_however_old_the_traffic_is() -> None:
+    looks: list[Observation] = []
+    simulate(
+        scenario(
+            STEADY,
+            planner=scripted([(2.0, Role.DECODE, 2)], looks),
+            scrape_age_s=5.0,
+            interval_s=1.0,
+            lead_time_s=3.5,
+        )
+    )
+    pods = {look.now_s: look.pods[Role.DECODE] for look in looks}
+    assert pods[2.0] == PodCounts(desired=1, ready=1)
+    assert pods[5.0] == PodCounts(desired=2, ready=1, starting=1)
+    assert pods[6.0] == PodCounts(desired=2, ready=2)
+
+
+@given(scrape_age_s=st.integers(0, 40).map(lambda tenths: tenths / 10))
+def test_no_arrival_is_told_twice_or_never(scrape_age_s: float) -> None:
+    looks = seen(scrape_age_s)
+    told = [f.value for look in looks if isinstance(f := look.traffic.arrivals, Figure)]
+    last_scrape_s = max((look.now_s for look in looks), default=0.0) - scrape_age_s
+    came = sum(request.arrival_s <= last_scrape_s for request in STEADY.requests)
+    assert sum(told) == pytest.approx(came, abs=1)
+
+
+def test_every_change_is_noted_once_with_its_reason() -> None:
+    changes = [(2.0, Role.PREFILL, 3), (4.0, Role.DECODE, 2), (6.0, Role.PREFILL, 1)]
+    result = simulate(scenario(STEADY, planner=scripted(changes), interval_s=1.0))
+    why = "the script says so"
+    assert list(result.changes) == [
+        Change(2.0, Role.PREFILL, 1, 3, why),
+        Change(4.0, Role.DECODE, 1, 2, why),
+        Change(6.0, Role.PREFILL, 3, 1, why),
+    ]
+
+
+def test_a_look_shows_what_a_scrape_of_the_real_fleet_would() -> None:
+    looks: list[Observation] = []
+    simulate(scenario(generate(3.0, 120.0, seed=4), planner=scripted([], looks), interval_s=20.0))
+    traffic = looks[2].traffic
+    assert traffic.interval_s == 20.0
+    assert isinstance(traffic.lengths, LengthCounts)
+    cells = sum(count for *_, count in traffic.lengths.cells)
+    assert traffic.finished == Figure(cells), "each finished request is in one cell"
+    assert set(traffic.running) == set(traffic.kv_usage) == set(traffic.utilisation) == set(Role)
+    assert isinstance(traffic.dispersion, Figure)
+    assert traffic.in_flight.keys() == {"prefill-1", "decode-1"}
+    busy = traffic.utilisation[Role.PREFILL]
+    assert isinstance(busy, Figure)
+    assert 0 < busy.value <= 1
+
+
+def test_prefill_utilisation_is_the_share_of_time_with_a_prompt_in_hand() -> None:
+    """A prompt of 100 ms each 100 ms is always busy; one each 1,000 ms a tenth of the time."""
+    shares = {}
+    for gap_ms in (100, 1000):
+        looks: list[Observation] = []
+        trace = requests(*((gap_ms * k, 90, 1) for k in range(10_000 // gap_ms)))
+        simulate(scenario(trace, planner=scripted([], looks), interval_s=2.0))
+        figure = looks[1].traffic.utilisation[Role.PREFILL]
+        assert isinstance(figure, Figure)
+        shares[gap_ms] = figure.value
+    assert shares == pytest.approx({100: 1.0, 1000: 0.1})
+
+
+def test_a_role_without_ready_pods_has_no_figures_rather_than_zeros() -> None:
+    looks: list[Observation] = []
+    planner = scripted([(1.0, Role.DECODE, 0)], looks)
+    simulate(scenario(STEADY, planner=planner, interval_s=1.0, drain_s=1.0))
+    assert isinstance(looks[-1].traffic.kv_usage[Role.DECODE], Missing)
