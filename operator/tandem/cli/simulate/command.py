@@ -69,7 +69,7 @@ def run(
     drain: Annotated[
         str, typer.Option(help="What is in flight at the trace's end may go on so long.")
     ] = "10m",
-    seed: Annotated[int, typer.Option(help="Of scaling or generating the trace.", min=0)] = 1,
+    seed: Annotated[int, typer.Option(help="Of scaling or generating the trace.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Replay a trace against a simulated fleet: the real planner and router, virtual time."""

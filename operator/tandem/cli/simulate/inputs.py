@@ -32,6 +32,8 @@ class Replicas:
 
 def trace(path: Path | None, duration_text: str | None, rate_rps: float | None, seed: int) -> Trace:
     """The file's trace or a generated one, cut to its first `--duration`, then brought to `--rate`."""
+    if seed < 0:
+        raise InvalidInputError("--seed", seed, "0 or more")
     lasts_s = None if duration_text is None else options.seconds("--duration", duration_text)
     if rate_rps is not None:
         options.positive("--rate", rate_rps)

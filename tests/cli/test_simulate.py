@@ -1,0 +1,170 @@
+"""`tandem simulate`, from the command line's words to its answer."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tandem.cli import main
+
+PROFILE = "h200-llama-3.1-8b-fp8-tp1"
+FIXED = ["--profile", PROFILE, "--prefill", "2", "--decode", "2"]
+TRACE = """TIMESTAMP,ContextTokens,GeneratedTokens
+2023-11-16 18:15:46.6805900,374,44
+2023-11-16 18:15:50.9951690,396,109
+2023-11-16 18:15:51.2224670,879,55
+"""
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> str:
+    path = tmp_path / "trace.csv"
+    path.write_text(TRACE)
+    return str(path)
+
+
+def simulate(*words: str) -> int:
+    return main.run(["simulate", *words])
+
+
+def figures(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    assert simulate(*words, "--json") == 0
+    answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return answer
+
+
+def test_the_contract_of_the_json(capsys: pytest.CaptureFixture[str], trace: str) -> None:
+    answer = figures(
+        capsys, "--trace", trace, *FIXED, "--ttft", "2s", "--tpot", "50ms", "--seed", "1"
+    )
+    assert (answer["requests"], answer["finished"], answer["refused"]) == (3, 3, 0)
+    assert answer["attainment"] == 1.0
+    assert answer["duration_s"] == pytest.approx(4.541877)
+    assert answer["goodput_rps"] == pytest.approx(3 / 4.541877)
+    assert answer["replicas"] == {
+        "prefill": {"mean": 2.0, "max": 2},
+        "decode": {"mean": 2.0, "max": 2},
+    }
+    assert (answer["policy"], answer["profile"], answer["trace"], answer["seed"]) == (
+        "static",
+        PROFILE,
+        "trace.csv",
+        1,
+    )
+    assert set(answer["ttft_s"]) == {"mean", "p50", "p90", "p95", "p99"}
+
+
+def test_tighter_targets_are_met_by_fewer(capsys: pytest.CaptureFixture[str], trace: str) -> None:
+    """Prompts of 374, 396 and 879 tokens: TTFT about 32, 32 and 42 ms."""
+    attainments = [
+        figures(capsys, "--trace", trace, *FIXED, "--ttft", ttft)["attainment"]
+        for ttft in ("1s", "37ms", "1ms")
+    ]
+    assert attainments == [1.0, pytest.approx(2 / 3), 0.0]
+
+
+def test_without_a_trace_one_is_generated(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = figures(capsys, *FIXED, "--rate", "2", "--duration", "1m")
+    assert (answer["trace"], answer["duration_s"]) == ("generated", 60.0)
+    assert 60 < answer["requests"] < 240
+
+
+def test_equal_seeds_answer_alike_but_for_the_wall_clock(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = [*FIXED, "--duration", "30s", "--seed", "5"]
+    first, second = (figures(capsys, *words) for _ in range(2))
+    for answer in (first, second):
+        del answer["wall_s"], answer["requests_per_s"]
+    assert first == second
+
+
+def test_duration_cuts_the_trace_and_rate_scales_what_is_left(
+    capsys: pytest.CaptureFixture[str], trace: str
+) -> None:
+    cut = figures(capsys, "--trace", trace, *FIXED, "--duration", "4400ms")
+    scaled = figures(capsys, "--trace", trace, *FIXED, "--duration", "4400ms", "--rate", "50")
+    assert (cut["requests"], cut["duration_s"]) == (2, 4.4)
+    assert scaled["duration_s"] == 4.4
+    assert abs(scaled["requests"] - 220) <= 2, "110 copies of two requests"
+
+
+def test_a_person_reads_a_table(capsys: pytest.CaptureFixture[str], trace: str) -> None:
+    assert simulate("--trace", trace, *FIXED) == 0
+    shown = capsys.readouterr().out
+    assert "3 requests" in shown
+    assert "attainment 100.00%" in shown
+    for name in ("TTFT", "TPOT", "ITL", "E2E", "queue", "transfer", "GPU-hours"):
+        assert name in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        pytest.param(["--speed", "9"], ["--speed"], id="unknown flag"),
+        pytest.param(["--policy", "magic"], ["--policy", "magic", "tandem"], id="unknown policy"),
+        pytest.param(["--profile", "h900"], ["--profile", "h900", PROFILE], id="unknown profile"),
+        pytest.param(["--order", "lifo"], ["--order", "lifo", "fcfs"], id="unknown order"),
+        pytest.param(["--trace", "absent.csv"], ["--trace", "absent.csv"], id="no such trace"),
+        pytest.param(["--prefill", "0"], ["--prefill", "0", "1 or more"], id="no prefill pod"),
+        pytest.param(["--decode", "-2"], ["--decode", "-2"], id="negative pods"),
+        pytest.param(["--decode", "two"], ["--decode", "integer"], id="pods in words"),
+        pytest.param(
+            ["--min-prefill", "2"], ["--min-prefill", "--policy"], id="bound of a fixed fleet"
+        ),
+        pytest.param(
+            ["--policy", "tandem", "--min-decode", "5", "--max-decode", "3"],
+            ["--min-decode", "5", "--max-decode (3)"],
+            id="min over max",
+        ),
+        pytest.param(
+            ["--policy", "tandem", "--max-prefill", "1"],
+            ["--prefill", "2", "(1)"],
+            id="start over max",
+        ),
+        pytest.param(["--ttft", "fast"], ["--ttft", "fast", "500ms"], id="no duration"),
+        pytest.param(["--tpot", "0s"], ["--tpot", "0s", "above zero"], id="no time at all"),
+        pytest.param(["--scrape-age", "-5s"], ["--scrape-age"], id="scrapes of the future"),
+        pytest.param(
+            ["--attainment", "99"], ["--attainment", "99", "0.99"], id="percent for a share"
+        ),
+        pytest.param(["--rate", "-1"], ["--rate", "-1"], id="negative rate"),
+        pytest.param(["--rate", "nan"], ["--rate", "nan"], id="rate that is no number"),
+        pytest.param(["--interval", "0s"], ["--interval", "0s"], id="no interval"),
+        pytest.param(
+            ["--param", "head=many"], ["--param", "head=many", "NAME=VALUE"], id="word for number"
+        ),
+        pytest.param(["--seed", "-1"], ["--seed", "-1"], id="negative seed"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_2(
+    capsys: pytest.CaptureFixture[str], words: list[str], named: list[str]
+) -> None:
+    assert simulate(*FIXED, "--duration", "5s", *words) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert [word for word in named if word not in captured.err] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        pytest.param(TRACE.replace("ContextTokens", "Tokens"), ["Tokens"], id="unknown column"),
+        pytest.param(TRACE.replace(",879", ",-879"), ["line 4", "-879"], id="negative tokens"),
+        pytest.param(
+            "\n".join([TRACE.splitlines()[0], "2023-11-16 18:15:46,90000000,4"]),
+            ["90000000 + 4 tokens", "945029 tokens"],
+            id="a request that no engine can hold",
+        ),
+    ],
+)
+def test_a_bad_trace_is_one_line_and_exit_2(
+    capsys: pytest.CaptureFixture[str], trace: str, content: str, named: list[str]
+) -> None:
+    Path(trace).write_text(content)
+    assert simulate("--trace", trace, *FIXED) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert [word for word in named if word not in captured.err] == []
