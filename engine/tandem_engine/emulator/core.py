@@ -6,6 +6,7 @@ the schedule starts anew.
 """
 
 from asyncio import get_running_loop
+from collections.abc import Callable
 from time import monotonic
 
 from tandem.perf.engine import Engine, Step
@@ -23,8 +24,15 @@ MOST_LAG_S = 1.0
 class Core:
     """The engine, its clock and the requests in it."""
 
-    def __init__(self, profile: EngineProfile, lease_s: int, counts: Counts) -> None:
+    def __init__(
+        self,
+        profile: EngineProfile,
+        lease_s: int,
+        counts: Counts,
+        now_s: Callable[[], float] = monotonic,
+    ) -> None:
         self.engine = Engine(profile)
+        self.now_s = now_s
         self.counts = counts
         self.leases = Leases(lease_s, self._free)
         self.calls: dict[str, Call] = {}
@@ -51,7 +59,7 @@ class Core:
         self.engine.abort(key)
         if call.pull is not None:
             call.pull.abandon()
-        self._finish(call, "abort", monotonic())
+        self._finish(call, "abort", self.now_s())
         self._wake()
 
     def abort_all(self) -> None:
@@ -105,7 +113,7 @@ class Core:
     def _wake(self) -> None:
         """Begin a step if none runs and there is something to compute."""
         if self._step is None:
-            self._due_s = monotonic()
+            self._due_s = self.now_s()
             self._begin()
 
     def _begin(self) -> None:
@@ -117,7 +125,7 @@ class Core:
             self._note_preempted()
         if self._step is None:
             return
-        now_s = monotonic()
+        now_s = self.now_s()
         self._firsts, self._loaded = self._loaded, []
         self._note_scheduled(self._step, now_s)
         self._due_s = max(self._due_s, now_s - MOST_LAG_S) + self._step.seconds
@@ -125,7 +133,7 @@ class Core:
 
     def _end(self) -> None:
         assert self._step is not None, "a step ends once"
-        now_s = monotonic()
+        now_s = self.now_s()
         self.lag_s = now_s - self._due_s
         decoded = [self.calls[key] for key in self.engine.batch.members]
         firsts = [call for call in self._firsts if call.sequence.stage is Stage.DECODING]

@@ -1,7 +1,6 @@
 """One emulated engine: its settings, its core, what it pulls, and whether it serves."""
 
 from secrets import token_hex
-from time import monotonic
 from uuid import uuid4
 
 from tandem.perf.sequence import Sequence
@@ -64,7 +63,7 @@ class Emulator:
             remote_kv=source is not None,
             pin=asked.leaves_kv,
         )
-        call = Call(sequence=sequence, answer=answer, arrived_s=monotonic())
+        call = Call(sequence=sequence, answer=answer, arrived_s=self.core.now_s())
         answer.drop = lambda: self.core.abort(request_id)
         if source is not None:
             self.counts.offered_tokens += tokens[0]

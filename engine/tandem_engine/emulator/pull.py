@@ -7,7 +7,6 @@ under `kv_load_failure_policy: recompute`, and honest where vLLM past the lease 
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
-from time import monotonic
 from typing import Any
 
 from tandem.perf.engine_profile import EngineProfile
@@ -95,12 +94,13 @@ class RemotePull:
     async def _carry(self) -> None:
         """Wait for blocks, then for the link; count what came."""
         await self._blocks_taken.wait()
-        profile, counts = self._pulls.core.engine.profile, self._pulls.core.counts
+        core = self._pulls.core
+        profile, counts, now_s = core.engine.profile, core.counts, core.now_s
         tokens = self._call.sequence.input_tokens
-        begun_s = monotonic()
+        begun_s = now_s()
         await self._pulls.link.carry(self._call.key, profile.transfer_s(tokens))
         blocks = blocks_of(profile, tokens)
-        counts.xfer_s.observe(monotonic() - begun_s)
+        counts.xfer_s.observe(now_s() - begun_s)
         counts.post_s.observe(profile.transfer.latency_s)
         counts.xfer_bytes.observe(blocks * profile.kv.block_tokens * profile.kv.bytes_per_token)
         counts.xfer_blocks.observe(blocks)

@@ -94,6 +94,8 @@ async def test_kv_past_its_lease_is_counted_and_the_prompt_computed_anew() -> No
         assert await decode.value("vllm:nixl_num_failed_transfers_total") == 1
         assert await prefill.value("vllm:nixl_num_kv_expired_reqs_total") == 1
         assert await prefill.value("vllm:nixl_num_notifications_after_expiry_total") == 1
+        offered = await decode.value("vllm:prompt_tokens_cached_by_source_total", source="p2p")
+        assert offered == len(PROMPT)  # a failed load counts too, as vLLM counts it
 
 
 async def test_a_peer_that_went_between_the_legs_costs_a_prefill_and_no_answer() -> None:
