@@ -1,0 +1,117 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from tandem.cli.up.load import Felt, Player, endless, prompt
+from tandem.traces.request import TraceRequest
+
+
+def request(arrival_s: float, output_tokens: int = 3, input_tokens: int = 5) -> TraceRequest:
+    return TraceRequest(arrival_s=arrival_s, input_tokens=input_tokens, output_tokens=output_tokens)
+
+
+class Gateway:
+    """Answers `max_tokens` events, two in one chunk; `cut_after` ends a stream early, `status` refuses."""
+
+    def __init__(self) -> None:
+        self.bodies: list[dict[str, object]] = []
+        self.cut_after: int | None = None
+        self.status = 200
+        self.hang = False
+
+    async def answer(self, asked: web.Request) -> web.StreamResponse:
+        body = await asked.json()
+        self.bodies.append(body)
+        if self.hang:
+            await asyncio.sleep(60)
+        response = web.StreamResponse(status=self.status)
+        await response.prepare(asked)
+        count = body["max_tokens"] if self.cut_after is None else self.cut_after
+        await response.write(b"data: {}\n\n" * min(2, count))
+        for _ in range(count - 2):
+            await response.write(b"data: {}\n\n")
+        await response.write(b"data: [DONE]\n\n")
+        return response
+
+
+@pytest.fixture
+def gateway() -> Gateway:
+    return Gateway()
+
+
+@pytest.fixture
+async def url(gateway: Gateway) -> AsyncIterator[str]:
+    app = web.Application()
+    app.router.add_post("/v1/completions", gateway.answer)
+    server = TestServer(app)
+    await server.start_server()
+    yield str(server.make_url("")).rstrip("/")
+    await server.close()
+
+
+async def test_every_request_is_sent_at_its_time_and_counted(gateway: Gateway, url: str) -> None:
+    player = Player(url, "m", [request(0.0), request(0.2, output_tokens=7)], duration_s=0.2)
+    await player.play(asyncio.Event())
+    assert [(one.arrival_s, one.tokens, one.done) for one in player.felt] == [
+        (0.0, 3, True),
+        (0.2, 7, True),
+    ]
+    assert [len(body["prompt"]) for body in gateway.bodies] == [5, 5]  # type: ignore[arg-type]
+    assert all(0.0 <= one.ttft_s() < 1.0 for one in player.felt)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_refused_request_is_not_done(gateway: Gateway, url: str, status: int) -> None:
+    gateway.status = status
+    player = Player(url, "m", [request(0.0), request(5.0)], duration_s=0.1)
+    await player.play(asyncio.Event())
+    (felt,) = player.felt
+    assert (felt.done, felt.ttft_s()) == (False, float("inf"))
+
+
+async def test_a_cut_answer_is_not_done(gateway: Gateway, url: str) -> None:
+    gateway.cut_after = 2
+    player = Player(url, "m", [request(0.0), request(5.0)], duration_s=0.1)
+    await player.play(asyncio.Event())
+    assert [(one.tokens, one.done) for one in player.felt] == [(2, False)]
+
+
+async def test_a_gateway_that_is_away_is_a_miss_and_no_crash() -> None:
+    player = Player("http://127.0.0.1:9", "m", [request(0.0), request(5.0)], duration_s=0.1)
+    await player.play(asyncio.Event())
+    assert [one.done for one in player.felt] == [False]
+
+
+async def test_what_we_cut_ourselves_is_told_apart(gateway: Gateway, url: str) -> None:
+    gateway.hang = True
+    player = Player(url, "m", [request(0.0), request(60.0)], duration_s=None)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.3, stop.set)
+    await player.play(stop)
+    assert [one.ours for one in player.felt] == [True]
+
+
+def test_a_trace_begins_anew_when_it_ends() -> None:
+    turns = endless([request(0.0), request(4.0)])
+    assert [next(turns)[0] for _ in range(5)] == [0.0, 4.0, 4.0, 8.0, 8.0]
+
+
+def test_prompts_have_the_length_asked_for_and_differ() -> None:
+    assert [len(prompt(n, 1)) for n in (1, 2, 3, 500)] == [1, 2, 3, 500]
+    assert prompt(50, 1) != prompt(50, 2)
+    assert max(prompt(1000, 12345)) < 100
+
+
+@pytest.mark.parametrize(
+    ("felt", "tpot_s"),
+    [
+        pytest.param(Felt(0.0, first_s=1.0, last_s=3.0, tokens=5), 0.5, id="four gaps"),
+        pytest.param(Felt(0.0, first_s=1.0, last_s=1.0, tokens=1), 0.0, id="one token has no gap"),
+        pytest.param(Felt(0.0), 0.0, id="nothing came"),
+    ],
+)
+def test_tpot_is_the_mean_gap_after_the_first_token(felt: Felt, tpot_s: float) -> None:
+    assert felt.tpot_s() == tpot_s
