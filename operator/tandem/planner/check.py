@@ -1,0 +1,125 @@
+"""Refuse a fleet that no plan could satisfy, before it runs: field, value, what is allowed."""
+
+from math import inf, isfinite
+
+import numpy as np
+
+from tandem.api.role import Role
+from tandem.errors import InvalidInputError
+from tandem.planner import region
+from tandem.planner.demand import Demand
+from tandem.planner.policies.table import named
+from tandem.planner.queueing.tandem import Tandem
+from tandem.planner.region import Region
+from tandem.planner.sizing import idle_limit
+from tandem.planner.spec import FleetSpec, RatioBounds
+from tandem.planner.words import seconds, share
+
+
+def check(spec: FleetSpec) -> None:
+    """Raise InvalidInputError for the first thing in a spec that can't be."""
+    named(spec.policy).check(spec.parameters)
+    _numbers(spec)
+    for role in Role:
+        _bounds(spec, role)
+    _ratio(spec)
+    _budget(spec)
+
+
+def check_slo(
+    demand: Demand, spec: FleetSpec, ttft: str = "slo.ttft", tpot: str = "slo.tpot"
+) -> None:
+    """Raise InvalidInputError when idle engines could not meet the SLO for this demand.
+
+    `ttft` and `tpot` are the names under which the user knows the targets.
+    """
+    tandem = Tandem(demand, spec)
+    limit = idle_limit(tandem)
+    if limit is None:
+        return
+    of = f"for {share(spec.slo.attainment)} of these requests"
+    if limit.ttft_s > spec.slo.ttft_s:
+        name = spec.roles[Role.PREFILL].profile.name
+        allowed = f"at least {seconds(limit.ttft_s)}, what one idle engine of {name} needs {of}"
+        raise InvalidInputError(ttft, seconds(spec.slo.ttft_s), allowed)
+    if limit.tpot_s > spec.slo.tpot_s:
+        name = spec.roles[Role.DECODE].profile.name
+        allowed = f"at least {seconds(limit.tpot_s)}, what one idle engine of {name} needs {of}"
+        raise InvalidInputError(tpot, seconds(spec.slo.tpot_s), allowed)
+    reached = f"at most {share(limit.attainment)}, what idle engines reach with these targets"
+    raise InvalidInputError("attainment", spec.slo.attainment, reached)
+
+
+def _numbers(spec: FleetSpec) -> None:
+    """Targets and times are finite and above zero."""
+    positive = {
+        "slo.ttft": spec.slo.ttft_s,
+        "slo.tpot": spec.slo.tpot_s,
+        "interval": spec.interval_s,
+        **{f"{role}.leadTime": spec.roles[role].lead_time_s + 1e-9 for role in Role},
+    }
+    for field, value in positive.items():
+        if not (isfinite(value) and value > 0):
+            raise InvalidInputError(field, value, "finite and above 0 seconds")
+    if not 0 < spec.slo.attainment < 1:
+        raise InvalidInputError("slo.attainment", spec.slo.attainment, "between 0 and 1")
+
+
+def _bounds(spec: FleetSpec, role: Role) -> None:
+    low, high = spec.roles[role].min_replicas, spec.roles[role].max_replicas
+    if low < 0:
+        raise InvalidInputError(f"{role}.replicas.min", low, "0 or more")
+    if low > high:
+        raise InvalidInputError(f"{role}.replicas.min", low, f"at most replicas.max ({high})")
+
+
+def _ratio(spec: FleetSpec) -> None:
+    """Some pair within the bounds of both roles has a ratio that is allowed."""
+    for field, pair in (("ratio.min", spec.ratio.lowest), ("ratio.max", spec.ratio.highest)):
+        if pair is not None and (min(pair) < 0 or max(pair) < 1):
+            raise InvalidInputError(field, _ratio_text(pair), "two whole numbers, not both 0")
+    bounds = region.of(spec).bounds
+    if _is_empty(Region(bounds=bounds, ratio=spec.ratio)):
+        lowest = RatioBounds(lowest=spec.ratio.lowest)
+        field = "ratio.min" if _is_empty(Region(bounds=bounds, ratio=lowest)) else "ratio.max"
+        pair = spec.ratio.lowest if field == "ratio.min" else spec.ratio.highest
+        (least_p, most_p), (least_d, most_d) = bounds[Role.PREFILL], bounds[Role.DECODE]
+        within = f"{least_p} to {most_p} prefill and {least_d} to {most_d} decode replicas"
+        allowed = f"a ratio that some pair of {within} has, together with the other bound"
+        raise InvalidInputError(field, _ratio_text(pair), allowed)
+
+
+def _budget(spec: FleetSpec) -> None:
+    """The cheapest pair within bounds and ratio can be paid."""
+    whole = region.of(spec)
+    for field, total, purse in (
+        ("budget.accelerators", spec.budget.accelerators, 0),
+        ("budget.costPerHour", spec.budget.cost_per_hour, 1),
+    ):
+        if total is None:
+            continue
+        price = region.prices(spec)[purse]
+        least = _least_cost(Region(bounds=whole.bounds, ratio=spec.ratio), price)
+        if not isfinite(total) or total < least - region.ROUNDING:
+            allowed = f"at least {least:g}, the smallest pair that bounds and ratio allow"
+            raise InvalidInputError(field, total, allowed)
+    if _is_empty(whole):
+        raise InvalidInputError(
+            "budget", spec.budget.accelerators, "enough for a pair within both budgets"
+        )
+
+
+def _is_empty(allowed: Region) -> bool:
+    fewest, most = allowed.decodes(allowed.prefills())
+    return not bool((fewest <= most).any())
+
+
+def _least_cost(allowed: Region, price: region.Price) -> float:
+    prefills = allowed.prefills()
+    fewest, most = allowed.decodes(prefills)
+    costs = price[Role.PREFILL] * prefills + price[Role.DECODE] * fewest
+    return float(np.where(fewest <= most, costs, inf).min())
+
+
+def _ratio_text(pair: tuple[int, int] | None) -> str:
+    return "" if pair is None else f"{pair[0]}:{pair[1]}"

@@ -1,0 +1,179 @@
+"""Demand: how many requests come, how unevenly, and of which lengths.
+
+Lengths are a joint sketch of weighted points (input, cached, output), not means: prefill time grows
+with the square of the input and decode memory with its product with the output, so tails decide.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr, ndtri
+
+from tandem.errors import InvalidInputError
+from tandem.planner import lengths
+
+Floats = NDArray[np.float64]
+MOST_POINTS = 256  # of a mix; twice as many double the time of a prediction and move it by < 1 %
+SMALLEST_CV = 1e-3  # below it lengths are constant; moments of strata would drown in rounding
+# Probabilities between which a law is replaced by two points: finer where percentiles are read, and for
+# inputs, whose tail meets the TTFT target; outputs act through moments and the averaging of TPOT.
+INPUT_STRATA = (
+    *(0, 0.1, 0.2, 0.35, 0.5, 0.62, 0.72, 0.8, 0.86),
+    *(0.91, 0.945, 0.968, 0.982, 0.9885, 0.9935, 0.998, 1),
+)
+OUTPUT_STRATA = (0, 0.5, 0.85, 0.98, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LengthMix:
+    """Weighted points of lengths in tokens, each array of shape (points,), read-only; weights sum to 1.
+
+    `mean_new` is the mean of what must be computed of a prompt, input less cached.
+    """
+
+    input_tokens: Floats
+    cached_tokens: Floats
+    output_tokens: Floats
+    weights: Floats
+    mean_input: float = field(init=False)
+    mean_new: float = field(init=False)
+    mean_output: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        new = self.input_tokens - self.cached_tokens
+        for name, values in (
+            ("mean_input", self.input_tokens),
+            ("mean_new", new),
+            ("mean_output", self.output_tokens),
+        ):
+            object.__setattr__(self, name, float(self.weights @ values))
+
+    def where(self, keep: NDArray[np.bool_]) -> tuple["LengthMix", float]:
+        """The mix of the points that `keep` marks, and their share; all points when none is marked."""
+        share = float(self.weights @ keep)
+        if share in (0.0, 1.0):
+            return self, share
+        return mix(
+            self.input_tokens[keep],
+            self.cached_tokens[keep],
+            self.output_tokens[keep],
+            self.weights[keep],
+        ), share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """Arrivals of `rate_rps` requests a second.
+
+    `arrival_ca2` is the squared coefficient of variation of gaps between arrivals at the time scale of
+    the queue, for which the index of dispersion of counts stands: 1 for Poisson.
+    """
+
+    rate_rps: float
+    lengths: LengthMix
+    arrival_ca2: float = 1.0
+
+
+def mix(
+    input_tokens: ArrayLike, cached_tokens: ArrayLike, output_tokens: ArrayLike, weights: ArrayLike
+) -> LengthMix:
+    """A mix of these points: at least one token in and out, one token of each prompt computed."""
+    inputs = np.maximum(np.asarray(input_tokens, dtype=np.float64), 1.0)
+    cached = np.clip(np.asarray(cached_tokens, dtype=np.float64), 0.0, inputs - 1.0)
+    outputs = np.maximum(np.asarray(output_tokens, dtype=np.float64), 1.0)
+    share = np.asarray(weights, dtype=np.float64)
+    arrays = (inputs, cached, outputs, share / share.sum())
+    for array in arrays:
+        array.flags.writeable = False
+    inputs, cached, outputs, share = arrays
+    return LengthMix(
+        input_tokens=inputs, cached_tokens=cached, output_tokens=outputs, weights=share
+    )
+
+
+def from_means(
+    input_tokens: float,
+    output_tokens: float,
+    *,
+    input_cv: float = 0.0,
+    output_cv: float = 0.0,
+    cached_tokens: float = 0.0,
+) -> LengthMix:
+    """Independent lognormal lengths of these means and coefficients of variation (0: constant).
+
+    Of each prompt the same share is cached.
+    """
+    inputs, input_weights = lognormal(input_tokens, input_cv, INPUT_STRATA)
+    outputs, output_weights = lognormal(output_tokens, output_cv, OUTPUT_STRATA)
+    shape = (len(inputs), len(outputs))
+    grid_in = np.broadcast_to(inputs[:, None], shape).ravel()
+    grid_out = np.broadcast_to(outputs[None, :], shape).ravel()
+    cached = grid_in * (cached_tokens / input_tokens)
+    return mix(grid_in, cached, grid_out, np.outer(input_weights, output_weights).ravel())
+
+
+def from_cells(cells: Iterable[tuple[float, float, float, float]]) -> LengthMix | None:
+    """The mix of (input, cached, output, weight) cells; None when they weigh nothing."""
+    table = [cell for cell in cells if cell[3] > 0]
+    return mix(*coarsened(table).T) if table else None
+
+
+def from_requests(
+    input_tokens: ArrayLike, output_tokens: ArrayLike, cached_tokens: ArrayLike | None = None
+) -> LengthMix:
+    """The mix of single requests, compressed to at most `MOST_POINTS` cells of the same means."""
+    inputs = np.asarray(input_tokens, dtype=np.float64)
+    cached = np.zeros_like(inputs) if cached_tokens is None else np.asarray(cached_tokens)
+    outputs = np.asarray(output_tokens, dtype=np.float64)
+    if not len(inputs):
+        raise InvalidInputError("requests", 0, "at least one")
+    table = np.column_stack([inputs, cached, outputs, np.ones_like(inputs)])
+    return mix(*coarsened(table).T)
+
+
+def lognormal(mean: float, cv: float, strata: Sequence[float]) -> tuple[Floats, Floats]:
+    """Points and weights with the mean, variance and third moment of a lognormal law.
+
+    Strata of probability, finer towards the tail, each replaced by its two-point Gauss quadrature: a
+    rule whose nodes lie within the stratum and whose first three moments are the stratum's own.
+    With X = exp(σZ − σ²/2): E[Xᵏ; u<Z<v] = e^{k(k−1)σ²/2} (Φ(v − kσ) − Φ(u − kσ)).
+    """
+    if cv < SMALLEST_CV:
+        return np.array([mean]), np.ones(1)
+    sigma = np.sqrt(np.log1p(cv * cv))
+    z = ndtri(strata)
+    weight, *raw = (
+        np.exp(k * (k - 1) / 2 * sigma**2) * np.diff(ndtr(z - k * sigma)) for k in range(4)
+    )
+    low, high, low_share = _two_points(*(moment / weight for moment in raw))
+    points = mean * np.concatenate([low, high])
+    return points, np.concatenate([weight * low_share, weight * (1 - low_share)])
+
+
+def coarsened(cells: ArrayLike) -> Floats:
+    """Rows (input, cached, output, weight) merged by length buckets until few; weighted means stay."""
+    table = np.asarray(cells, dtype=np.float64)
+    for per_doubling in (lengths.PER_DOUBLING, 4, 2, 1, 0.5, 0.25):
+        buckets = np.floor(np.log2(np.maximum(table[:, :3], 1.0)) * per_doubling)
+        keys, group = np.unique(buckets, axis=0, return_inverse=True)
+        if len(keys) <= MOST_POINTS:
+            break
+    weight = np.bincount(group, table[:, 3])
+    means = [np.bincount(group, table[:, 3] * table[:, column]) / weight for column in range(3)]
+    return np.column_stack([*means, weight])
+
+
+def _two_points(first: Floats, second: Floats, third: Floats) -> tuple[Floats, Floats, Floats]:
+    """Low and high node and the low one's share, of the two-point laws with these raw moments.
+
+    Two-point Gauss quadrature: nodes at m + s(γ/2 ∓ √(1 + γ²/4)) with s the deviation, γ the skewness.
+    """
+    variance = second - first**2
+    deviation = np.sqrt(variance)
+    skew = (third - 3 * first * variance - first**3) / deviation**3
+    reach = np.sqrt(1 + skew**2 / 4)
+    low = first + deviation * (skew / 2 - reach)
+    high = first + deviation * (skew / 2 + reach)
+    return low, high, (1 + skew / 2 / reach) / 2

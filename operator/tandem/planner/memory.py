@@ -1,0 +1,170 @@
+"""What the planner remembers: arrivals of the last hour, lengths, dispersion; small, and JSON both ways.
+
+1. Arrivals are kept per tick for ten minutes and per half minute before that, an hour in all.
+2. Lengths are counts that halve every ten minutes, merged into wider buckets when they are many.
+3. What can't be believed moves nothing: a poisoned figure leaves the memory as it was.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from math import exp, isfinite
+from typing import Any
+
+from tandem.api.role import Role
+from tandem.planner import demand
+from tandem.planner.model import Memory
+from tandem.planner.observation import LengthCounts, Missing, Observation
+from tandem.planner.readings import (
+    MOST_DISPERSION,
+    MOST_INTERVAL_S,
+    MOST_LENGTH,
+    MOST_RATE_RPS,
+    MOST_REQUESTS,
+    age_s,
+    is_plausible,
+    usable,
+)
+
+KEEP_S = 3600.0  # of arrivals; twice it and yesterday's hour would still widen today's residuals
+RECENT_S = 600.0
+FINE_S, COARSE_S = 2.0, 30.0  # shortest intervals kept of the recent and of the older part
+HALF_LIFE_S = (
+    600.0  # of length counts: long enough for a mix, short enough for a new prompt template
+)
+DISPERSION_S = 120.0  # smoothing of the index of dispersion
+MOST_CELLS = 512
+LEAST_WEIGHT = 1e-3  # of a cell, in requests; lighter ones are forgotten
+
+Rates = tuple[tuple[float, float, float], ...]
+Cells = tuple[tuple[int, int, int, float], ...]
+
+
+def remember(observation: Observation, memory: Memory, stale_after_s: float) -> Memory:
+    """The memory after one more look; a clock that went back starts it anew but for the lengths."""
+    now_s = observation.now_s
+    if not isfinite(now_s):
+        return memory
+    if memory.started_s is None or memory.started_s > now_s:
+        memory = Memory(started_s=now_s, cells=memory.cells, dispersion=memory.dispersion)
+    traffic = observation.traffic
+    interval_s = traffic.interval_s
+    if not (isfinite(interval_s) and 0 < interval_s <= MOST_INTERVAL_S):
+        return memory
+    return replace(
+        memory,
+        rates=_rates(observation, memory.rates, stale_after_s),
+        cells=_cells(traffic.lengths, memory.cells, interval_s),
+        dispersion=_dispersion(observation, memory.dispersion, stale_after_s),
+    )
+
+
+def to_json(memory: Memory) -> str:
+    """The memory as JSON, under 64 KB."""
+    return json.dumps(
+        {
+            "started_s": memory.started_s,
+            "rates": [[round(value, 3) for value in rate] for rate in memory.rates],
+            "cells": [[*cell[:3], round(cell[3], 4)] for cell in memory.cells],
+            "dispersion": round(memory.dispersion, 4),
+            "wishes": {str(role): list(wishes) for role, wishes in memory.wishes.items()},
+            "facts": dict(memory.facts),
+        },
+        separators=(",", ":"),
+    )
+
+
+def from_json(text: str) -> tuple[Memory, str]:
+    """The memory that JSON holds, and an empty reason; a fresh one and why when it is damaged."""
+    try:
+        return _memory(json.loads(text)), ""
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        return Memory(), f"the stored memory is damaged ({type(error).__name__}): starting anew"
+
+
+def _memory(stored: Mapping[str, Any]) -> Memory:
+    started_s = stored["started_s"]
+    return Memory(
+        started_s=None if started_s is None else _number(started_s),
+        rates=tuple(_row(rate, 3) for rate in stored["rates"]),
+        cells=tuple(
+            (int(row[0]), int(row[1]), int(row[2]), row[3])
+            for row in (_row(cell, 4) for cell in stored["cells"])
+        ),
+        dispersion=_number(stored["dispersion"]),
+        wishes={
+            Role(role): tuple((row[0], int(row[1])) for row in (_row(wish, 2) for wish in wishes))
+            for role, wishes in stored["wishes"].items()
+        },
+        facts={str(name): _number(value) for name, value in stored["facts"].items()},
+    )
+
+
+def _row(values: Iterable[Any], length: int) -> Any:
+    row = tuple(_number(value) for value in values)
+    if len(row) != length:
+        raise ValueError(length)
+    return row
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise ValueError(value)
+    return float(value)
+
+
+def _rates(observation: Observation, rates: Rates, stale_after_s: float) -> Rates:
+    """One more interval of arrivals, if they can be believed and are newer than the last."""
+    traffic, now_s = observation.traffic, observation.now_s
+    most = MOST_RATE_RPS * traffic.interval_s
+    arrivals = usable(traffic.arrivals, most, stale_after_s)
+    if isinstance(arrivals, Missing):
+        return rates
+    seen_s = now_s - age_s(traffic.arrivals)
+    if rates and seen_s <= rates[-1][0]:
+        return rates
+    kept = (rate for rate in rates if rate[0] > now_s - KEEP_S)
+    return _merged((*kept, (seen_s, traffic.interval_s, arrivals)), now_s)
+
+
+def _merged(rates: Iterable[tuple[float, float, float]], now_s: float) -> Rates:
+    """Neighbours joined while together they stay as short as their age asks for."""
+    merged: list[tuple[float, float, float]] = []
+    for time_s, interval_s, arrivals in rates:
+        shortest = FINE_S if now_s - time_s < RECENT_S else COARSE_S
+        if merged and merged[-1][1] + interval_s <= shortest:
+            _, before_s, others = merged.pop()
+            merged.append((time_s, before_s + interval_s, others + arrivals))
+        else:
+            merged.append((time_s, interval_s, arrivals))
+    return tuple(merged)
+
+
+def _cells(lengths: LengthCounts | Missing, cells: Cells, interval_s: float) -> Cells:
+    """Counts of before, decayed, and those of one more interval."""
+    if isinstance(lengths, Missing):
+        return cells
+    decay = 0.5 ** (interval_s / HALF_LIFE_S)
+    counts = {cell[:3]: cell[3] * decay for cell in cells}
+    for cell in lengths.cells:
+        if _is_plausible(cell):
+            key = (int(cell[0]), int(cell[1]), int(cell[2]))
+            counts[key] = counts.get(key, 0.0) + cell[3]
+    kept = [(*key, weight) for key, weight in counts.items() if weight >= LEAST_WEIGHT]
+    if len(kept) <= MOST_CELLS:
+        return tuple(sorted(kept))
+    rows = demand.coarsened(kept)
+    return tuple(sorted((round(i), round(c), round(o), float(w)) for i, c, o, w in rows))
+
+
+def _is_plausible(cell: tuple[int, int, int, float]) -> bool:
+    sizes = all(is_plausible(size, MOST_LENGTH) for size in cell[:3])
+    return sizes and cell[0] >= 1 and cell[2] >= 1 and is_plausible(cell[3], MOST_REQUESTS)
+
+
+def _dispersion(observation: Observation, before: float, stale_after_s: float) -> float:
+    """The index of dispersion, smoothed over two minutes of looks."""
+    seen = usable(observation.traffic.dispersion, MOST_DISPERSION, stale_after_s)
+    if isinstance(seen, Missing):
+        return before
+    return before + (1 - exp(-observation.traffic.interval_s / DISPERSION_S)) * (seen - before)

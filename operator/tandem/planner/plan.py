@@ -1,0 +1,71 @@
+"""`plan`: one observation and what is remembered -> targets per role, with reasons. Pure."""
+
+from collections.abc import Mapping
+
+from tandem.api.role import Role
+from tandem.planner import memory as memories
+from tandem.planner.demand import Demand, from_cells
+from tandem.planner.limits import Situation, limited, with_wishes
+from tandem.planner.model import Bottleneck, Clamp, Decision, Memory, Plan, Prediction
+from tandem.planner.observation import Observation
+from tandem.planner.policies.proposal import Proposal
+from tandem.planner.policies.table import named
+from tandem.planner.prediction import predict
+from tandem.planner.region import Pair
+from tandem.planner.spec import FleetSpec
+
+RECENT_S = 60.0  # of arrivals, for the prediction of what the planned fleet would do now
+
+
+def plan(observation: Observation, memory: Memory, spec: FleetSpec) -> Plan:
+    """Remember, ask the policy, apply the limits, predict."""
+    memory = memories.remember(observation, memory, spec.behavior.stale_after_s)
+    policy = named(spec.policy)
+    proposal = policy.decide(observation, memory, spec)
+    situation = Situation(
+        observation=observation,
+        memory=memory,
+        spec=spec,
+        hold_s=proposal.hold_s,
+        needs_traffic=policy.needs_traffic,
+    )
+    targets, clamps = limited(situation, proposal.wishes)
+    prediction = _prediction(memory, spec, targets)
+    return Plan(
+        roles={role: _decision(proposal, targets, clamps, role) for role in Role},
+        memory=with_wishes(situation, proposal.wishes),
+        prediction=prediction,
+        bottleneck=Bottleneck.NONE if prediction is None else prediction.bottleneck,
+        reasons=_reasons(proposal, clamps),
+        runner_up=proposal.runner_up,
+        look_again_s=spec.interval_s,
+    )
+
+
+def _decision(proposal: Proposal, targets: Pair, clamps: tuple[Clamp, ...], role: Role) -> Decision:
+    own = tuple(clamp for clamp in clamps if clamp.role is role)
+    bitten = [f"{clamp.limit} {clamp.before} -> {clamp.after}: {clamp.reason}" for clamp in own]
+    return Decision(
+        target=targets[role],
+        unclamped=proposal.ideal.get(role, proposal.wishes[role]),
+        reason="; ".join([proposal.reasons[role], *bitten]),
+        clamps=own,
+    )
+
+
+def _reasons(proposal: Proposal, clamps: tuple[Clamp, ...]) -> tuple[str, ...]:
+    """What was found, then each limit that bit, in their order."""
+    bitten = (f"{c.role}: {c.limit} {c.before} -> {c.after}: {c.reason}" for c in clamps)
+    return (*proposal.notes, *bitten)
+
+
+def _prediction(memory: Memory, spec: FleetSpec, targets: Mapping[Role, int]) -> Prediction | None:
+    """What the targets do with the arrivals of the last minute; None while nothing is known of them."""
+    lengths = from_cells(memory.cells)
+    newest_s = memory.rates[-1][0] if memory.rates else 0.0
+    recent = [rate for rate in memory.rates if rate[0] > newest_s - RECENT_S]
+    if lengths is None or not recent:
+        return None
+    rate_rps = sum(rate[2] for rate in recent) / sum(rate[1] for rate in recent)
+    demand = Demand(rate_rps=rate_rps, lengths=lengths, arrival_ca2=memory.dispersion)
+    return predict(demand, spec, targets)

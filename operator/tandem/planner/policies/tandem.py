@@ -1,0 +1,160 @@
+"""`tandem`: our own. The queueing model, asked about the demand that will be there when a pod is.
+
+1. Level of arrivals over one and a half lead times; a quantile of its moves within each role's lead time.
+2. The cheapest pair that meets the SLO at that rate, by the three queues in tandem.
+3. Queued prefill work that the pods in hand will not have done a lead time from now adds prefill, unless
+   it waits for decode.
+4. Decode is partly known: residents that are already there need room, whatever the forecast says.
+5. For two lead times after the start only what the level itself needs is added and nothing is taken;
+   later nothing is taken that was wished for within the last two lead times.
+
+Source: this project (docs/concepts/queueing-model.md). Aggressiveness: `quantile`. Fails on rare bursts
+far above their own mean that are shorter than a cold start: only a standing reserve meets those.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from tandem.api.role import Role
+from tandem.planner import evidence
+from tandem.planner.demand import Demand, LengthMix, from_cells
+from tandem.planner.evidence import Need
+from tandem.planner.forecast import Forecast, forecast
+from tandem.planner.model import Memory
+from tandem.planner.observation import Observation
+from tandem.planner.policies.proposal import Parameter, Policy, Proposal, current, parameter
+from tandem.planner.queueing.tandem import Tandem
+from tandem.planner.sizing import Sizing, size
+from tandem.planner.spec import FleetSpec
+
+WINDOW = 1.5  # lead times over which the level is taken; one would chase bursts that end before pods start
+HOLD = 2.0  # lead times that a fleet stands after its start, and that a lower wish must stand
+SPARE = (
+    0.5  # of the error budget: prompts that no fleet serves in time may use so much of it unheeded
+)
+MOST_DISPERSION = 8.0  # taken as burstiness of arrivals; what lies beyond is a change of level
+LEAST_LEAD_S = 2.0  # warm pods: the window still holds a few arrivals
+
+PARAMETERS = MappingProxyType(
+    {
+        "quantile": Parameter(
+            default=0.82, least=0.5, most=0.999, meaning="of the moves of the rate to be ready for"
+        ),
+        "spread": Parameter(
+            default=0.25,
+            least=0.0,
+            most=2.0,
+            meaning="relative spread assumed while little is known",
+        ),
+    }
+)
+
+
+def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposal:
+    """The pair for what will come; as it is while nothing is known of arrivals or lengths."""
+    lengths = from_cells(memory.cells)
+    expected = _expected(memory, spec)
+    if lengths is None or expected is None:
+        why = "no arrivals seen yet" if expected is None else "no request has finished yet"
+        return _held(observation, f"held: {why}, so there is nothing to size for")
+    starts = _is_starting(observation, memory, spec)
+    sizings = _sizings(expected, lengths, memory, spec, level_only=starts)
+    level = Demand(rate_rps=expected[Role.PREFILL].level_rps, lengths=lengths)
+    tandem = Tandem(level, spec)
+    needs = {
+        Role.PREFILL: evidence.backlog(observation, spec, tandem),
+        Role.DECODE: evidence.residents(observation, spec, tandem),
+    }
+    least = {
+        role: max(need.replicas, current(observation, role) if starts else 0)
+        for role, need in needs.items()
+    }
+    return Proposal(
+        wishes={role: max(sizings[role].replicas[role], least[role]) for role in Role},
+        ideal={role: max(sizings[role].ideal[role], least[role]) for role in Role},
+        reasons={role: _reason(expected[role], sizings[role], needs[role], role) for role in Role},
+        notes=_notes(sizings[Role.PREFILL], starts=starts),
+        runner_up=sizings[Role.PREFILL].runner_up,
+        hold_s=HOLD * _lead_s(spec),
+    )
+
+
+def _expected(memory: Memory, spec: FleetSpec) -> Mapping[Role, Forecast] | None:
+    """The forecast at each role's lead time; None before the first arrivals were seen."""
+    expected = {
+        role: forecast(
+            memory.rates,
+            window_s=WINDOW * _lead_s(spec),
+            lead_s=spec.roles[role].lead_time_s,
+            quantile=parameter(spec, PARAMETERS, "quantile"),
+            prior=parameter(spec, PARAMETERS, "spread"),
+        )
+        for role in Role
+    }
+    known = {role: each for role, each in expected.items() if each is not None}
+    return known if len(known) == len(expected) else None
+
+
+def _sizings(
+    expected: Mapping[Role, Forecast],
+    lengths: LengthMix,
+    memory: Memory,
+    spec: FleetSpec,
+    *,
+    level_only: bool,
+) -> Mapping[Role, Sizing]:
+    """The answer at each role's own rate; roles of one lead time share it."""
+    ca2 = min(memory.dispersion, MOST_DISPERSION)
+    rates = {role: e.level_rps if level_only else e.rate_rps for role, e in expected.items()}
+    answers = {
+        rate: size(Demand(rate_rps=rate, lengths=lengths, arrival_ca2=ca2), spec, spare=SPARE)
+        for rate in sorted(set(rates.values()))
+    }
+    return {role: answers[rate] for role, rate in rates.items()}
+
+
+def _is_starting(observation: Observation, memory: Memory, spec: FleetSpec) -> bool:
+    started_s = observation.now_s if memory.started_s is None else memory.started_s
+    return observation.now_s - started_s < HOLD * _lead_s(spec)
+
+
+def _lead_s(spec: FleetSpec) -> float:
+    """The longest lead time of all roles."""
+    return max(LEAST_LEAD_S, *(role.lead_time_s for role in spec.roles.values()))
+
+
+def _reason(expected: Forecast, sizing: Sizing, need: Need, role: Role) -> str:
+    if need.replicas > sizing.replicas[role]:
+        return need.reason
+    return (
+        f"{expected.level_rps:.3g} requests/s now, ready for {expected.rate_rps:.3g}:"
+        f" {sizing.replicas[role]} {role}"
+    )
+
+
+def _notes(sizing: Sizing, *, starts: bool) -> tuple[str, ...]:
+    notes = list(sizing.reasons)
+    if starts:
+        notes.append("starting: only what the present level needs is added, nothing is taken")
+    if sizing.infeasible is not None:
+        notes.append(
+            f"idle engines meet the SLO for {sizing.infeasible.attainment:.2%} of these requests:"
+            " the others are not sized for"
+        )
+    return tuple(notes)
+
+
+def _held(observation: Observation, why: str) -> Proposal:
+    return Proposal(
+        wishes={role: current(observation, role) for role in Role},
+        reasons=dict.fromkeys(Role, why),
+    )
+
+
+POLICY = Policy(
+    decide=decide,
+    source="this project",
+    knob="quantile",
+    fails="rare bursts far above their mean and shorter than a cold start",
+    parameters=PARAMETERS,
+)

@@ -1,0 +1,74 @@
+"""Delays on a uniform grid of time, so that sums are convolutions and percentiles are read, not added.
+
+A delay is an array of probability masses at 0, step, 2·step, ...; what lies beyond the grid is missing
+from its sum: the mass at infinity. Since delays are not negative, a convolution cut at the grid's end
+is exact up to there.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tandem.planner.demand import Floats
+from tandem.planner.queueing.wait import Wait
+
+Spectrum = NDArray[np.complex128]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """`cells` points of time from zero on, `step_s` apart."""
+
+    step_s: float
+    cells: int
+
+    @classmethod
+    def over(cls, span_s: float, cells: int) -> "Grid":
+        """The grid whose last point is at `span_s`."""
+        return cls(span_s / (cells - 1), cells)
+
+    @property
+    def times_s(self) -> Floats:
+        """Its points, shape (cells,)."""
+        return np.arange(self.cells, dtype=np.float64) * self.step_s
+
+    def points(self, seconds: Floats, weights: Floats) -> Floats:
+        """Masses at given times, each shared between its two neighbours so that means are kept."""
+        inside = seconds <= (self.cells - 1) * self.step_s
+        place = np.where(inside, seconds, 0.0) / self.step_s
+        below = place.astype(np.intp)
+        weight = weights * inside
+        upper = weight * (place - below)
+        mass = np.zeros(self.cells + 1)
+        mass += np.bincount(below, weight - upper, self.cells + 1)
+        mass += np.bincount(below + 1, upper, self.cells + 1)
+        return mass[: self.cells]
+
+    def wait(self, wait: Wait) -> Floats:
+        """Masses of a queue's wait: an atom at zero, then each cell's share at its two ends."""
+        beyond = wait.beyond(self.times_s)
+        halves = -np.diff(beyond) / 2
+        mass = np.zeros(self.cells)
+        mass[0] = 1 - wait.probability
+        mass[:-1] += halves
+        mass[1:] += halves
+        return mass
+
+    def spectrum(self, mass: Floats) -> Spectrum:
+        """Its transform; the sum of independent delays has the product of theirs."""
+        return np.fft.rfft(mass, 2 * self.cells)
+
+    def masses(self, spectrum: Spectrum) -> Floats:
+        """The masses within the grid of a product of spectra."""
+        return np.fft.irfft(spectrum, 2 * self.cells)[: self.cells]
+
+    def within(self, mass: Floats, seconds: Floats) -> Floats:
+        """P(delay <= t) at each t, linear between the points; zero below zero."""
+        share = np.cumsum(mass)
+        return np.interp(seconds, self.times_s, share - mass / 2, left=0.0)
+
+    def quantile_s(self, mass: Floats, shares: Floats) -> Floats:
+        """The delays that these shares of requests do not exceed; infinite beyond the grid."""
+        share = np.maximum.accumulate(np.cumsum(mass))
+        return np.interp(shares, share, self.times_s, right=np.inf)

@@ -1,0 +1,93 @@
+"""Head-room: by how much load could grow before each stage alone uses up the error budget.
+
+Closed forms of the models, one per stage, so that a bottleneck costs no search: each takes the other
+stages as they are and asks at which rate its own quantile reaches what the SLO leaves it.
+"""
+
+from collections.abc import Mapping
+from math import inf, sqrt
+
+from scipy.special import ndtri
+
+from tandem.planner.model import Bottleneck
+from tandem.planner.queueing import prefill
+from tandem.planner.queueing.tandem import Tandem
+
+AMPLE = 2.0  # a fleet whose tightest stage could carry twice the load has no bottleneck
+BISECTIONS = 10  # of the prefill rate: to a thousandth of its range
+
+
+def growth(tandem: Tandem, prefills: int, decodes: int) -> Mapping[Bottleneck, float]:
+    """The factor by which the rate could grow, per stage; below 1 the stage is too small already."""
+    if tandem.rate_rps <= 0:
+        return dict.fromkeys(_STAGES, inf)
+    slack_s = _ttft_slack_s(tandem, decodes)
+    work = tandem.decode_work
+    contexts = 1 + work.context_variance / work.context_tokens**2
+    return {
+        Bottleneck.PREFILL_COMPUTE: _prefill(tandem, prefills, slack_s),
+        Bottleneck.KV_TRANSFER: _link(tandem, decodes, slack_s),
+        Bottleneck.DECODE_COMPUTE: _held(
+            tandem, decodes, most_residents(tandem), work.heavy_s / work.resident_s
+        ),
+        Bottleneck.DECODE_KV: _held(
+            tandem, decodes, work.kv_tokens / work.context_tokens, contexts
+        ),
+    }
+
+
+def most_residents(tandem: Tandem) -> float:
+    """Residents of a replica whose iteration takes the TPOT target, within its batch cap."""
+    work = tandem.decode_work
+    room_s = max(tandem.slo.tpot_s - work.fixed_s, 0.0)
+    return min(room_s / work.resident_s, work.capacity)
+
+
+def bottleneck(growth: Mapping[Bottleneck, float]) -> Bottleneck:
+    """The stage that gives way first, or none when all could carry twice the load."""
+    tightest = min(growth, key=lambda stage: growth[stage])
+    return tightest if growth[tightest] < AMPLE else Bottleneck.NONE
+
+
+_STAGES = tuple(stage for stage in Bottleneck if stage is not Bottleneck.NONE)
+
+
+def _ttft_slack_s(tandem: Tandem, decodes: int) -> float:
+    """What TTFT leaves for waiting, on average over the prompts that can make it at all."""
+    path_s = tandem.prefill_work.service_s
+    if tandem.first_by_decode:
+        path_s = path_s + tandem.link_work.alone_s + 1.5 * tandem.decode(decodes).pool.mean_step_s
+    slack_s = tandem.slo.ttft_s - path_s
+    weights = tandem.lengths.weights * (slack_s > 0)
+    return float(weights @ slack_s / weights.sum()) if weights.any() else 0.0
+
+
+def _prefill(tandem: Tandem, prefills: int, slack_s: float) -> float:
+    """The growth at which P(W > slack) reaches the error budget, by bisection on the utilisation."""
+    low, high = 0.0, prefills / tandem.prefill_work.mean_s
+    for _ in range(BISECTIONS):
+        rate = (low + high) / 2
+        wait = prefill.wait(tandem.prefill_work, rate, tandem.demand.arrival_ca2, prefills)
+        if wait.miss(slack_s) > 1 - tandem.slo.attainment:
+            high = rate
+        else:
+            low = rate
+    return (low + high) / 2 / tandem.rate_rps
+
+
+def _link(tandem: Tandem, decodes: int, slack_s: float) -> float:
+    """The growth at which stretching the mean transfer, x/(1 − ρ), uses up the slack."""
+    if not tandem.first_by_decode:
+        slack_s = tandem.slo.tpot_s * max(tandem.lengths.mean_output - 1, 0.0)
+    mean_s = tandem.link_work.mean_s
+    return slack_s / (slack_s + mean_s) / tandem.decode(decodes).link
+
+
+def _held(tandem: Tandem, decodes: int, most: float, spread: float) -> float:
+    """The growth at which residents n + z·√Var reach `most`, Var = n · spread · τ/α / D."""
+    work = tandem.decode_work
+    z = float(ndtri(tandem.slo.attainment))
+    slowed = work.step_s(most) / work.fixed_s  # 1/(1 − ρ) at the limit
+    sway = z * sqrt(spread * slowed / decodes)
+    residents = ((sqrt(sway**2 + 4 * most) - sway) / 2) ** 2
+    return decodes * residents / work.step_s(residents) / work.mean_steps / tandem.rate_rps

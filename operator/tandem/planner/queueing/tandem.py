@@ -1,0 +1,198 @@
+"""The three queues in tandem: what a fleet of (prefill, decode) replicas does with a demand.
+
+First token by the decode leg (vLLM behind a proxy):
+
+    TTFT = W_prefill + S + X + W_decode + U·τ + τ        TPOT = mean of the later steps
+
+First token by the prefill leg:
+
+    TTFT = W_prefill + S        TPOT = mean step + (X + W_decode + U·τ) / (O − 1)
+
+U·τ is what is left of the iteration that runs when a request comes. Waits are summed by convolution;
+what depends on lengths (S, X, a request's own context, how long it averages τ) is taken point by point,
+so attainment is joint: requests that meet TTFT and TPOT both.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tandem.api.role import Role
+from tandem.perf.engine_profile import EngineProfile
+from tandem.planner.demand import Demand, Floats, LengthMix
+from tandem.planner.queueing import decode, link, prefill
+from tandem.planner.queueing.decode import DecodePool
+from tandem.planner.queueing.grid import Grid, Spectrum
+from tandem.planner.queueing.wait import NO_WAIT, Wait
+from tandem.planner.spec import FleetSpec
+
+UNLIMITED = 10**6  # replicas of a role so many that nobody waits for it
+SLO_CELLS = 256  # resolution of TTFT up to its target: 2 ms of 500 ms
+THIRDS = (0.1823, 0.6931, 1.7918)  # exponential quantiles at the middles of its thirds
+RESIDUALS = (np.arange(4) + 0.5) / 4  # U, at the middles of its quarters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _PrefillStage:
+    wait: Wait
+    spectrum: Spectrum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DecodeStage:
+    """Decode replicas with their links.
+
+    Attributes:
+        pool: the steady state.
+        link: utilisation of a link.
+        transfer_s: X of each length point, shape (points,).
+        tpot_met: P(TPOT within its target) of each length point.
+        spectrum: of what follows the transfer until the first token, on the grid of the TTFT target.
+
+    """
+
+    pool: DecodePool
+    link: float
+    transfer_s: Floats
+    tpot_met: Floats
+    spectrum: Spectrum
+
+
+class Tandem:
+    """A demand on a kind of fleet; results per role are kept, since a search asks for them again."""
+
+    def __init__(self, demand: Demand, spec: FleetSpec) -> None:
+        self.demand = demand
+        self.slo = spec.slo
+        self.profiles = {role: spec.roles[role].profile for role in Role}
+        self.lengths, self.served = demand.lengths.where(_fit(demand.lengths, self.profiles))
+        self.prefill_work = prefill.work(self.profiles[Role.PREFILL], self.lengths)
+        self.link_work = link.work(self.profiles[Role.DECODE], self.lengths)
+        self.decode_work = decode.work(self.profiles[Role.DECODE], self.lengths)
+        self.first_by_decode = self.profiles[Role.DECODE].first_token is Role.DECODE
+        self._grid = Grid.over(self.slo.ttft_s, SLO_CELLS)
+        self._prefills: dict[int, _PrefillStage] = {}
+        self._decodes: dict[int, DecodeStage] = {}
+
+    @property
+    def rate_rps(self) -> float:
+        """Requests a second that an engine can serve at all."""
+        return self.demand.rate_rps * self.served
+
+    def attainment(self, prefills: int, decodes: int) -> float:
+        """Share of requests that meet TTFT and TPOT both."""
+        stage = self.decode(decodes)
+        met = self.ttft_met(prefills, decodes) * stage.tpot_met
+        return self.served * float(self.lengths.weights @ met)
+
+    def ttft_met(self, prefills: int, decodes: int) -> Floats:
+        """P(TTFT within its target) of each length point."""
+        slack_s = self.slo.ttft_s - self.path_s(decodes)
+        if not self.first_by_decode:
+            return 1 - self.wait(prefills).beyond(slack_s)
+        spectrum = self._prefill(prefills).spectrum * self.decode(decodes).spectrum
+        return self._grid.within(self._grid.masses(spectrum), slack_s)
+
+    def path_s(self, decodes: int) -> Floats:
+        """Seconds to the first token that a length point's own size costs, shape (points,)."""
+        if not self.first_by_decode:
+            return self.prefill_work.service_s
+        own_s = self.prefill_work.service_s + self.decode_work.own_s
+        return own_s + self.decode(decodes).transfer_s
+
+    def wait(self, prefills: int) -> Wait:
+        """The wait for a prefill pod."""
+        return self._prefill(prefills).wait
+
+    def decode(self, decodes: int) -> DecodeStage:
+        """The decode side with so many replicas."""
+        if decodes not in self._decodes:
+            self._decodes[decodes] = self._decode(decodes)
+        return self._decodes[decodes]
+
+    def tpot_within(self, decodes: int, seconds: float | Floats) -> Floats:
+        """P(TPOT <= seconds) of each length point, shape (..., points); 1 where there is one token."""
+        stage = self.decode(decodes)
+        return self._tpot_within(stage.pool, stage.transfer_s, seconds)
+
+    def _prefill(self, prefills: int) -> _PrefillStage:
+        if prefills not in self._prefills:
+            wait = NO_WAIT
+            if prefills < UNLIMITED:
+                ca2 = self.demand.arrival_ca2
+                wait = prefill.wait(self.prefill_work, self.rate_rps, ca2, prefills)
+            spectrum = self._grid.spectrum(self._grid.wait(wait))
+            self._prefills[prefills] = _PrefillStage(wait=wait, spectrum=spectrum)
+        return self._prefills[prefills]
+
+    def _decode(self, decodes: int) -> DecodeStage:
+        busy = link.utilisation(self.link_work, self.rate_rps, decodes)
+        stretch = link.stretch(busy)
+        loading = self.rate_rps * self._loading_token_s * min(stretch, 1e3)
+        pool = decode.pool(self.decode_work, self.rate_rps, decodes, loading)
+        transfer_s = self.link_work.alone_s * stretch
+        masses = (first_step(pool, self._grid), self._grid.wait(pool.admission))
+        first, admission = (self._grid.spectrum(mass) for mass in masses)
+        return DecodeStage(
+            pool=pool,
+            link=busy,
+            transfer_s=transfer_s,
+            tpot_met=self._tpot_within(pool, transfer_s, self.slo.tpot_s),
+            spectrum=first * admission,
+        )
+
+    @cached_property
+    def _loading_token_s(self) -> float:
+        """Token-seconds of KV that a request holds in decode while it is loading over an idle link."""
+        return float(self.lengths.weights @ (self.lengths.input_tokens * self.link_work.alone_s))
+
+    def _tpot_within(self, pool: DecodePool, transfer_s: Floats, seconds: float | Floats) -> Floats:
+        later = self.lengths.output_tokens - 1
+        left = decode.averaging(pool, self.decode_work.steps)
+        total = np.zeros_like(later)
+        mean_s = pool.mean_step_s
+        for share, gap_s in self._gaps(pool, transfer_s):
+            step_s = seconds - gap_s / np.maximum(later, 1.0) - self.decode_work.own_s
+            total = total + share * steps_within(pool, mean_s + (step_s - mean_s) / left)
+        return np.where(later > 0, total, 1.0)
+
+    def _gaps(
+        self, pool: DecodePool, transfer_s: Floats
+    ) -> tuple[tuple[float, float | Floats], ...]:
+        """Weighted seconds that TPOT holds besides its steps: the first gap, if prefill emits token 1."""
+        if self.first_by_decode:
+            return ((1.0, 0.0),)
+        wait = pool.admission
+        at_once_s = transfer_s + pool.busy * pool.mean_step_s / 2
+        if wait.probability == 0:
+            return ((1.0, at_once_s),)
+        third = wait.probability / len(THIRDS)
+        waits = ((third, at_once_s + z / max(wait.decay_per_s, 1e-9)) for z in THIRDS)
+        return ((1 - wait.probability, at_once_s), *waits)
+
+
+def first_step(pool: DecodePool, grid: Grid) -> Floats:
+    """Masses of U·τ + τ: a request that comes in mid-iteration waits for its end."""
+    late_s = np.outer(1 + RESIDUALS, pool.step_s).ravel()
+    late = np.tile(pool.shares, len(RESIDUALS)) / len(RESIDUALS)
+    at_once = grid.points(pool.step_s, pool.shares * (1 - pool.busy))
+    return at_once + grid.points(late_s, late * pool.busy)
+
+
+def steps_within(pool: DecodePool, seconds: Floats) -> Floats:
+    """P(τ <= t): an atom where nobody else is in the replica, else each state spread over its cell."""
+    share = np.cumsum(pool.shares)
+    edges = np.append((pool.step_s[1:] + pool.step_s[:-1]) / 2, pool.step_s[-1])
+    edges = np.concatenate([pool.step_s[:1], edges])
+    within: Floats = np.interp(seconds, edges, np.concatenate([share[:1], share]), left=0.0)
+    return within
+
+
+def _fit(lengths: LengthMix, profiles: Mapping[Role, EngineProfile]) -> NDArray[np.bool_]:
+    """Which requests fit an engine's KV alone: the others are refused."""
+    least = min(profile.kv.capacity_tokens for profile in profiles.values())
+    fit: NDArray[np.bool_] = lengths.input_tokens + lengths.output_tokens <= least
+    return fit

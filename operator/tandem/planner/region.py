@@ -1,0 +1,141 @@
+"""Region: the pairs of replicas that a spec allows, by bounds, ratio and budget; exact integers.
+
+For each number of prefill replicas the allowed numbers of decode replicas are one interval, so a
+question about all pairs is a question about two vectors.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tandem.api.role import Role
+from tandem.planner.spec import FleetSpec, RatioBounds
+
+ROUNDING = 1e-9  # of prices: 3 x 0.1 fits a budget of 0.3
+UNBOUNDED = RatioBounds()
+Integers = NDArray[np.int64]
+Pair = Mapping[Role, int]
+Price = Mapping[Role, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purse:
+    """A budget, and what one replica of each role takes of it.
+
+    `alive` is what exists of each role, `leaving` what draining pods still take: growth beyond `alive`
+    must fit into what these leave. None: only the pair itself counts.
+    """
+
+    total: float
+    price: Price
+    alive: Pair | None = None
+    leaving: float = 0.0
+
+    def most_decodes(self, prefills: Integers) -> Integers:
+        """Most decode replicas beside so many prefill replicas; negative where even none is too much."""
+        price = self.price[Role.DECODE]
+        most = _times(self.total - self.price[Role.PREFILL] * prefills, price)
+        if self.alive is None:
+            return most
+        grown = np.maximum(0, prefills - self.alive[Role.PREFILL]) * self.price[Role.PREFILL]
+        standing = sum(self.price[role] * self.alive[role] for role in Role)
+        room = max(0.0, self.total - standing - self.leaving)
+        extra = _times(room - grown, price)
+        return np.where(extra < 0, -1, np.minimum(most, self.alive[Role.DECODE] + extra))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """Bounds of each role, bounds of their ratio, and budgets."""
+
+    bounds: Mapping[Role, tuple[int, int]]
+    ratio: RatioBounds = UNBOUNDED
+    purses: tuple[Purse, ...] = ()
+
+    def prefills(self) -> Integers:
+        """The numbers of prefill replicas within their bounds."""
+        low, high = self.bounds[Role.PREFILL]
+        return np.arange(low, high + 1)
+
+    def decodes(self, prefills: Integers) -> tuple[Integers, Integers]:
+        """Fewest and most decode replicas beside so many prefill replicas; fewest > most where none is."""
+        low, high = (np.full_like(prefills, bound) for bound in self.bounds[Role.DECODE])
+        lowest, highest = self.ratio.lowest, self.ratio.highest
+        if lowest is not None and lowest[0] > 0:
+            high = np.minimum(high, prefills * lowest[1] // lowest[0])
+        if highest is not None and highest[0] > 0:
+            low = np.maximum(low, -(-prefills * highest[1] // highest[0]))
+        for purse in self.purses:
+            high = np.minimum(high, purse.most_decodes(prefills))
+        return low, high
+
+    def allows(self, pair: Pair) -> bool:
+        """Whether a pair lies within."""
+        low, high = self.bounds[Role.PREFILL]
+        fewest, most = self.decodes(np.array([pair[Role.PREFILL]]))
+        return low <= pair[Role.PREFILL] <= high and fewest[0] <= pair[Role.DECODE] <= most[0]
+
+    def nearest(self, wish: Pair) -> Pair | None:
+        """The pair within that serves a wish best; None when there is none.
+
+        First the least shortfall of the role that falls short most, as a share of its wish (a chain is
+        as strong as its weakest stage), then the fewest replicas more or less than wished.
+        """
+        prefills = self.prefills()
+        fewest, most = self.decodes(prefills)
+        allowed = fewest <= most
+        if not allowed.any():
+            return None
+        prefills = prefills[allowed]
+        decodes = np.clip(wish[Role.DECODE], fewest[allowed], most[allowed])
+        pairs = {Role.PREFILL: prefills, Role.DECODE: decodes}
+        short = [1 - pairs[role] / max(wish[role], 1) for role in Role]
+        shortfall = np.maximum(0.0, np.maximum(*short))
+        distance = sum(np.abs(pairs[role] - wish[role]) for role in Role)
+        best = np.lexsort((prefills, distance, np.round(shortfall, 12)))[0]
+        return {role: int(pairs[role][best]) for role in Role}
+
+
+def of(spec: FleetSpec) -> Region:
+    """The pairs that a spec allows at rest."""
+    roles = {role: spec.roles[role] for role in Role}
+    bounds = {role: (each.min_replicas, each.max_replicas) for role, each in roles.items()}
+    totals = (spec.budget.accelerators, spec.budget.cost_per_hour)
+    purses = tuple(
+        Purse(total=float(total), price=price)
+        for total, price in zip(totals, prices(spec), strict=True)
+        if total is not None and any(price.values())
+    )
+    return Region(bounds=bounds, ratio=spec.ratio, purses=purses)
+
+
+def prices(spec: FleetSpec) -> tuple[Price, Price]:
+    """What a replica of each role takes of the budget of accelerators, and of that of money an hour."""
+    profiles = {role: spec.roles[role].profile for role in Role}
+    return (
+        {role: float(each.accelerators) for role, each in profiles.items()},
+        {role: each.cost_per_hour for role, each in profiles.items()},
+    )
+
+
+def beside(region: Region, alive: Pair, draining: Pair) -> Region:
+    """The pairs that can be asked for while pods that exist or drain take their part of the budget."""
+    purses = tuple(
+        replace(
+            purse,
+            alive=alive,
+            leaving=sum(purse.price[role] * draining[role] for role in Role),
+        )
+        for purse in region.purses
+    )
+    return replace(region, purses=purses)
+
+
+def _times(money: "NDArray[np.floating]", price: float) -> Integers:
+    """How often a price fits into money; negative where there is too little for none."""
+    if price <= 0:
+        return np.where(money < -ROUNDING, -1, np.iinfo(np.int64).max // 2).astype(np.int64)
+    times: Integers = np.floor(money / price + ROUNDING).astype(np.int64)
+    return times
