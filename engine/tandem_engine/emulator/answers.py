@@ -25,17 +25,25 @@ from tandem_engine.emulator.tokens import Voice
 ABORT = "abort"
 
 
-class _Answer(Response):
+class Reply(Response):
     """A response that FastAPI hands its connection to."""
 
     def __init__(self) -> None:
         self.status_code = 200
         self.background = None
         self.init_headers()  # without a body there is no content-length
-        self.drop: Callable[[], None] = lambda: None
+        self.drop: Callable[[], None] = lambda: None  # what to do when the client has gone
+
+    def token(self) -> None:
+        """Hear that one more token is out."""
+        raise NotImplementedError
+
+    def end(self, reason: str) -> None:
+        """Hear that no token follows."""
+        raise NotImplementedError
 
 
-class WholeAnswer(_Answer):
+class WholeAnswer(Reply):
     """Waits for the end and then says everything."""
 
     media_type = "application/json"
@@ -73,7 +81,7 @@ class WholeAnswer(_Answer):
         await Response(encoded(body), media_type=self.media_type)(scope, receive, send)
 
 
-class StreamedAnswer(_Answer):
+class StreamedAnswer(Reply):
     """Says each token when it is out."""
 
     media_type = "text/event-stream"

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 from tandem.perf.sequence import Sequence
 from tandem_engine.emulator import refusal
-from tandem_engine.emulator.answers import StreamedAnswer, WholeAnswer
-from tandem_engine.emulator.bodies import Body
+from tandem_engine.emulator.answers import Reply
+from tandem_engine.emulator.bodies import Body, Usage
 from tandem_engine.emulator.call import Call
 from tandem_engine.emulator.core import Core
 from tandem_engine.emulator.counts import Counts
@@ -46,27 +46,20 @@ class Emulator:
             raise refusal.output_too_long(tokens, context_tokens)
         return min(tokens, room)
 
-    def start(
-        self,
-        request_id: str,
-        asked: AnyRequest,
-        tokens: tuple[int, int],
-        answer: WholeAnswer | StreamedAnswer,
-    ) -> None:
-        """Let the engine work on a request of so many tokens in and out."""
-        params = asked.kv_transfer_params or {}
-        source = KvSource.of(params)
+    def start(self, key: str, asked: AnyRequest, usage: Usage, answer: Reply) -> None:
+        """Let the engine work on a request."""
+        source = KvSource.of(asked.kv_transfer_params or {})
         sequence = Sequence(
-            key=request_id,
-            input_tokens=tokens[0],
-            output_tokens=tokens[1],
+            key=key,
+            input_tokens=usage.prompt_tokens,
+            output_tokens=usage.completion_tokens,
             remote_kv=source is not None,
             pin=asked.leaves_kv,
         )
         call = Call(sequence=sequence, answer=answer, arrived_s=self.core.now_s())
-        answer.drop = lambda: self.core.abort(request_id)
+        answer.drop = lambda: self.core.abort(key)
         if source is not None:
-            self.counts.offered_tokens += tokens[0]
+            self.counts.offered_tokens += usage.prompt_tokens
             self.pulls.begin(call, source)
         self.core.submit(call)
 

@@ -4,6 +4,7 @@ So a prefill and a decode engine of the same seed say what a single one says. On
 bytes of text, in and out, so an answer that comes back as history counts what it counted.
 """
 
+from array import array
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import product
@@ -48,5 +49,5 @@ def text_tokens(text: str) -> int:
 
 
 def token_bytes(tokens: list[int]) -> bytes:
-    """A prompt of token ids as the bytes that its voice follows from."""
-    return repr(tokens).encode()
+    """A prompt of token ids as the bytes its voice follows from; OverflowError when one is no id."""
+    return array("i", tokens).tobytes()

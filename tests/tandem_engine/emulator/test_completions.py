@@ -139,6 +139,7 @@ async def test_a_mistake_is_told_in_vllms_words(engine: Rig, asked: Any, sample:
         pytest.param({"prompt": []}, "empty", id="no prompt"),
         pytest.param({"prompt": [1], "n": 2}, "n must be 1", id="two choices"),
         pytest.param({"prompt": ["a", "b"]}, "one prompt", id="two prompts"),
+        pytest.param({"prompt": [2**40]}, "vocabulary", id="no token's id"),
         pytest.param({}, "body.prompt", id="nothing"),
     ],
 )

@@ -106,18 +106,19 @@ def test_the_schedule_starts_anew_after_a_pause() -> None:
     virtual_time.run(scenario())
 
 
-def test_kv_from_a_peer_is_admitted_with_the_prompts_of_the_same_step() -> None:
+def test_kv_from_a_peer_is_admitted_in_the_same_step_as_the_prompt_before_it() -> None:
     async def scenario() -> None:
         running = core()
+        busy, _ = call("busy", 1)
         local, _ = call("a", 9)
         remote, heard = call("b", 2, remote=True)
-        running.submit(local)
-        running.submit(remote)
+        for each in (busy, local, remote):
+            running.submit(each)
         await asyncio.sleep(0.041)  # one step, and the next has begun
         assert heard.told == ["admitted"]
         running.loaded(remote)
         await asyncio.sleep(1)
-        assert heard.tokens_s == [0.06, 0.07]
+        assert heard.tokens_s == [0.09, 0.1]
 
     virtual_time.run(scenario())
 
