@@ -90,6 +90,26 @@ def test_duration_cuts_the_trace_and_rate_scales_what_is_left(
     assert abs(scaled["requests"] - 220) <= 2, "110 copies of two requests"
 
 
+def test_a_policy_moves_the_fleet_within_its_bounds(capsys: pytest.CaptureFixture[str]) -> None:
+    """Three pods a role idle at 1 request/s: the policy takes some away, and says when and why."""
+    words = ["--rate", "1", "--duration", "15m", "--max-prefill", "3", "--max-decode", "3"]
+    paces = ["--cold-start", "100s", "--scrape-age", "15s", "--interval", "5s"]
+    start = ["--profile", PROFILE, "--prefill", "3", "--decode", "3"]
+    answer = figures(capsys, *start, "--policy", "tandem", *words, *paces)
+    assert answer["policy"] == "tandem"
+    assert answer["attainment"] > 0.99
+    replicas = {"prefill": 3, "decode": 3}
+    for change in answer["decisions"]:
+        assert list(change) == ["t_s", "role", "from", "to", "reason"]
+        assert change["from"] == replicas[change["role"]]
+        assert 1 <= change["to"] <= 3
+        assert change["reason"]
+        replicas[change["role"]] = change["to"]
+    assert sum(replicas.values()) < 6
+    for role in replicas:
+        assert answer["replicas"][role]["mean"] < 3
+
+
 def test_a_person_reads_a_table(capsys: pytest.CaptureFixture[str], trace: str) -> None:
     assert simulate("--trace", trace, *FIXED) == 0
     shown = capsys.readouterr().out
@@ -134,6 +154,16 @@ def test_a_person_reads_a_table(capsys: pytest.CaptureFixture[str], trace: str) 
         pytest.param(["--interval", "0s"], ["--interval", "0s"], id="no interval"),
         pytest.param(
             ["--param", "head=many"], ["--param", "head=many", "NAME=VALUE"], id="word for number"
+        ),
+        pytest.param(
+            ["--policy", "tandem", "--param", "magic=1"],
+            ["--param magic", "one of"],
+            id="unknown parameter",
+        ),
+        pytest.param(
+            ["--param", "prefill=3"],
+            ["--param prefill", "--policy"],
+            id="parameter of a fixed fleet",
         ),
         pytest.param(["--seed", "-1"], ["--seed", "-1"], id="negative seed"),
     ],

@@ -94,7 +94,7 @@ def run(
     scenario = Scenario(
         spec=spec,
         replicas=start,
-        planner=inputs.planner(policy),
+        planner=inputs.planner(spec),
         order=order,
         scrape_age_s=inputs.no_less_than_zero("--scrape-age", scrape_age),
         drain_s=inputs.no_less_than_zero("--drain", drain),

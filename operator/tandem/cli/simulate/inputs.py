@@ -9,7 +9,7 @@ from tandem.api.role import Role
 from tandem.cli import options
 from tandem.errors import InvalidInputError
 from tandem.perf.engine_profile import EngineProfile
-from tandem.planner.spec import RoleSpec
+from tandem.planner.spec import FleetSpec, RoleSpec
 from tandem.simulator.control import Planner
 from tandem.traces.generate import AZURE_RATE_RPS, generate
 from tandem.traces.model import Trace
@@ -18,6 +18,7 @@ from tandem.traces.scale import at_rate, window
 
 STATIC = "static"
 _GENERATED_S = 600.0
+_MOVING = "used together with a --policy that moves replicas"
 _MOST = 64  # the planner's own default bound
 
 
@@ -60,12 +61,21 @@ def roles(
     return specs, start
 
 
-def planner(policy: str) -> Planner | None:
-    """The planner that runs a policy; a fixed fleet has none."""
-    if policy == STATIC:
+def planner(spec: FleetSpec) -> Planner | None:
+    """The planner that runs the fleet's policy, its parameters checked; a fixed fleet has none."""
+    if spec.policy == STATIC:
+        for name, value in spec.parameters.items():
+            raise InvalidInputError(f"--param {name}", value, _MOVING)
         return None
-    from tandem.planner.plan import plan  # noqa: PLC0415 - a fixed fleet starts without SciPy
+    from tandem.planner.check import check  # noqa: PLC0415 - a fixed fleet starts without SciPy
+    from tandem.planner.plan import plan  # noqa: PLC0415
+    from tandem.planner.policies.proposal import FIELD  # noqa: PLC0415
 
+    try:
+        check(spec)
+    except InvalidInputError as error:
+        known_as = error.field.replace(f"{FIELD}.", "--param ")
+        raise InvalidInputError(known_as, error.value, error.allowed) from None
     return plan
 
 
@@ -77,9 +87,7 @@ def no_less_than_zero(flag: str, text: str) -> float:
 def _fixed(role: Role, said: Replicas) -> tuple[int, int, int]:
     for flag, bound in ((f"--min-{role}", said.low), (f"--max-{role}", said.high)):
         if bound is not None:
-            raise InvalidInputError(
-                flag, bound, "used together with a --policy that moves replicas"
-            )
+            raise InvalidInputError(flag, bound, _MOVING)
     if said.start is None or said.start < 1:
         given = "nothing" if said.start is None else said.start
         raise InvalidInputError(f"--{role}", given, "1 or more replicas of a fixed fleet")
