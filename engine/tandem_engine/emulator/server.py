@@ -18,6 +18,7 @@ from tandem_engine.emulator.shutdown import Shutdown
 from tandem_engine.emulator.side_channel import SideChannel
 
 BACKLOG = 2048
+LAST_WORDS_S = 1.0  # for the ends of cut streams; doubled, a client that hangs holds us so long
 DATE_S = 1.0  # the header `date` counts seconds
 
 
@@ -95,6 +96,17 @@ class _Server(uvicorn.Server):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._leaving.wait(), DATE_S)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let every answer reach its client, but wait for none that does not read."""
+        cut = asyncio.get_running_loop().call_later(LAST_WORDS_S, self._cut)
+        await super().shutdown(sockets)
+        cut.cancel()
+
+    def _cut(self) -> None:
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+
 
 def _config(emulator: Emulator) -> uvicorn.Config:
     return uvicorn.Config(
@@ -104,7 +116,6 @@ def _config(emulator: Emulator) -> uvicorn.Config:
         lifespan="off",
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=5,
     )
 
 

@@ -1,9 +1,12 @@
 import asyncio
-from socket import create_server
+import json
+from dataclasses import replace
+from socket import SO_RCVBUF, SOL_SOCKET, create_server, socket
+from time import monotonic
 
 import aiohttp
 import pytest
-from tests.tandem_engine.emulator.rig import Rig, settings, until
+from tests.tandem_engine.emulator.rig import PROFILE, Rig, profile, settings, until
 
 from tandem_engine.emulator.server import PortInUseError, serving
 
@@ -35,3 +38,21 @@ async def test_an_emulator_that_ended_leaves_no_task_and_no_port() -> None:
     assert cut["choices"][0]["finish_reason"] == "abort"
     assert asyncio.all_tasks() == before
     create_server(("127.0.0.1", emulator.settings.port)).close()
+
+
+async def test_a_client_that_does_not_read_holds_an_ending_emulator_for_a_second() -> None:
+    quick = profile(decode=replace(PROFILE.decode, alpha_s=0.0005))
+    body = json.dumps({"prompt": [1], "max_tokens": 2000, "stream": True})
+    head = (
+        "POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"X-Request-Id: {'long' * 2000}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with socket() as client:
+        client.setsockopt(SOL_SOCKET, SO_RCVBUF, 4096)
+        async with serving(settings(profile=quick)) as emulator:
+            client.connect(("127.0.0.1", emulator.settings.port))
+            client.sendall((head + body).encode())
+            await until(lambda: emulator.counts.finished["length"] == 1, within_s=10)
+            begun_s = monotonic()
+        ended_s = monotonic() - begun_s
+    assert 0.5 < ended_s < 3
