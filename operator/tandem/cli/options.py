@@ -55,3 +55,13 @@ def parameters(pairs: Sequence[str] | None, flag: str = "--param") -> dict[str, 
         except ValueError:
             raise InvalidInputError(flag, pair, "NAME=VALUE with a number as value") from None
     return found
+
+
+def ratio(flag: str, text: str | None) -> tuple[int, int] | None:
+    """Prefill to decode replicas ("1:6"), or none."""
+    if text is None:
+        return None
+    prefill, _, decode = text.partition(":")
+    if not (prefill.isdecimal() and decode.isdecimal() and int(prefill) + int(decode) > 0):
+        raise InvalidInputError(flag, text, "prefill to decode as two whole numbers, such as 1:6")
+    return int(prefill), int(decode)

@@ -1,6 +1,8 @@
 """Refuse a fleet that no plan could satisfy, before it runs: field, value, what is allowed."""
 
+from collections.abc import Mapping
 from math import inf, isfinite
+from types import MappingProxyType
 
 import numpy as np
 
@@ -15,24 +17,39 @@ from tandem.planner.sizing import idle_limit
 from tandem.planner.spec import FleetSpec, RatioBounds
 from tandem.planner.words import seconds, share
 
-
-def check(spec: FleetSpec) -> None:
-    """Raise InvalidInputError for the first thing in a spec that can't be."""
-    named(spec.policy).check(spec.parameters)
-    _numbers(spec)
-    for role in Role:
-        _bounds(spec, role)
-    _ratio(spec)
-    _budget(spec)
+Names = Mapping[str, str]
+CANONICAL: Names = MappingProxyType({})
 
 
-def check_slo(
-    demand: Demand, spec: FleetSpec, ttft: str = "slo.ttft", tpot: str = "slo.tpot"
-) -> None:
-    """Raise InvalidInputError when idle engines could not meet the SLO for this demand.
+def check(spec: FleetSpec, names: Names = CANONICAL) -> None:
+    """Raise InvalidInputError for the first thing in a spec that can't be.
 
-    `ttft` and `tpot` are the names under which the user knows the targets.
+    `names` tells under which name the user knows a field: a flag, a path in a resource.
     """
+    try:
+        named(spec.policy).check(spec.parameters)
+        _numbers(spec)
+        for role in Role:
+            _bounds(spec, role)
+        _ratio(spec)
+        _budget(spec)
+    except InvalidInputError as error:
+        raise _renamed(error, names) from None
+
+
+def check_slo(demand: Demand, spec: FleetSpec, names: Names = CANONICAL) -> None:
+    """Raise InvalidInputError when idle engines could not meet the SLO for this demand."""
+    try:
+        _slo(demand, spec)
+    except InvalidInputError as error:
+        raise _renamed(error, names) from None
+
+
+def _renamed(error: InvalidInputError, names: Names) -> InvalidInputError:
+    return InvalidInputError(names.get(error.field, error.field), error.value, error.allowed)
+
+
+def _slo(demand: Demand, spec: FleetSpec) -> None:
     tandem = Tandem(demand, spec)
     limit = idle_limit(tandem)
     if limit is None:
@@ -41,13 +58,13 @@ def check_slo(
     if limit.ttft_s > spec.slo.ttft_s:
         name = spec.roles[Role.PREFILL].profile.name
         allowed = f"at least {seconds(limit.ttft_s)}, what one idle engine of {name} needs {of}"
-        raise InvalidInputError(ttft, seconds(spec.slo.ttft_s), allowed)
+        raise InvalidInputError("slo.ttft", _typed(spec.slo.ttft_s), allowed)
     if limit.tpot_s > spec.slo.tpot_s:
         name = spec.roles[Role.DECODE].profile.name
         allowed = f"at least {seconds(limit.tpot_s)}, what one idle engine of {name} needs {of}"
-        raise InvalidInputError(tpot, seconds(spec.slo.tpot_s), allowed)
+        raise InvalidInputError("slo.tpot", _typed(spec.slo.tpot_s), allowed)
     reached = f"at most {share(limit.attainment)}, what idle engines reach with these targets"
-    raise InvalidInputError("attainment", spec.slo.attainment, reached)
+    raise InvalidInputError("slo.attainment", spec.slo.attainment, reached)
 
 
 def _numbers(spec: FleetSpec) -> None:
@@ -123,3 +140,8 @@ def _least_cost(allowed: Region, price: region.Price) -> float:
 
 def _ratio_text(pair: tuple[int, int] | None) -> str:
     return "" if pair is None else f"{pair[0]}:{pair[1]}"
+
+
+def _typed(duration_s: float) -> str:
+    """A duration as a user types it: 500ms."""
+    return seconds(duration_s).replace(" ", "")

@@ -1,0 +1,125 @@
+"""The answer of `tandem plan`: as JSON, or as a short table that tells the why."""
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tandem.api.role import Role
+from tandem.planner import region
+from tandem.planner.model import QUANTILES, Prediction
+from tandem.planner.region import Pair
+from tandem.planner.sizing import Sizing
+from tandem.planner.spec import FleetSpec
+from tandem.planner.words import seconds, share
+
+
+def as_json(sizing: Sizing, spec: FleetSpec) -> dict[str, Any]:
+    """The answer as JSON holds it; what is infinite (an overloaded stage) is null."""
+    pair, outcome = sizing.replicas, sizing.prediction
+    accelerators, cost_per_hour = (_total(pair, price) for price in region.prices(spec))
+    return {
+        "prefill": pair[Role.PREFILL],
+        "decode": pair[Role.DECODE],
+        "ratio": round(pair[Role.PREFILL] / pair[Role.DECODE], 4),
+        "feasible": sizing.feasible,
+        "bottleneck": str(outcome.bottleneck),
+        "predicted": {
+            "attainment": outcome.attainment,
+            "ttft_s": _quantiles(outcome.ttft_s),
+            "tpot_s": _quantiles(outcome.tpot_s),
+        },
+        "utilisation": {stage: _finite(use) for stage, use in outcome.utilisation.items()},
+        "accelerators": int(accelerators),
+        "cost_per_hour": round(cost_per_hour, 4),
+        "reasons": list(reasons(sizing)),
+        "runner_up": _runner_up(sizing),
+    }
+
+
+def reasons(sizing: Sizing) -> tuple[str, ...]:
+    """Why this pair: the chain from arrivals on, and what bounds took from it."""
+    chain = sizing.reasons
+    if sizing.replicas != sizing.ideal:
+        wanted, given = (_pair(pair) for pair in (sizing.ideal, sizing.replicas))
+        chain = (*chain, f"without bounds, ratio and budget: {wanted}; they leave {given}")
+    if not sizing.feasible:
+        chain = (*chain, "no pair within bounds, ratio and budget meets the SLO")
+    return chain
+
+
+def show(sizing: Sizing, spec: FleetSpec) -> None:
+    """Arrivals, load per stage, answer, runner-up."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(sizing.reasons[0])
+    console.print(_stages(sizing.prediction))
+    console.print(_percentiles(sizing.prediction, spec))
+    accelerators, cost_per_hour = (_total(sizing.replicas, price) for price in region.prices(spec))
+    money = f", {cost_per_hour:.2f} an hour" if cost_per_hour else ""
+    verdict = "" if sizing.feasible else " (the SLO is missed)"
+    console.print(
+        f"[bold]{_pair(sizing.replicas)}[/bold]: {accelerators:.0f} accelerators{money}{verdict}"
+    )
+    for reason in reasons(sizing)[len(sizing.reasons) - 1 :]:
+        console.print(f"  {reason}")
+    if sizing.runner_up is not None:
+        console.print(f"Next best: {_pair(sizing.runner_up.replicas)} {sizing.runner_up.reason}")
+
+
+def _stages(outcome: Prediction) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("stage")
+    table.add_column("used", justify="right")
+    table.add_column("of")
+    for stage, of in _MEANING.items():
+        table.add_row(stage, share(outcome.utilisation[stage]), of)
+    table.add_row("bottleneck", str(outcome.bottleneck), "what gives way first when load grows")
+    return table
+
+
+def _percentiles(outcome: Prediction, spec: FleetSpec) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("", *(f"P{100 * quantile:g}" for quantile in QUANTILES), "target"):
+        table.add_column(name, justify="right")
+    for name, values, target_s in (
+        ("TTFT", outcome.ttft_s, spec.slo.ttft_s),
+        ("TPOT", outcome.tpot_s, spec.slo.tpot_s),
+    ):
+        table.add_row(name, *(seconds(value) for value in values), seconds(target_s))
+    return table
+
+
+_MEANING = {
+    "prefill": "the time of prefill replicas",
+    "link": "the time of KV links",
+    "decode": "the tokens that decode can give within TPOT",
+    "kv": "decode's KV cache, on average",
+}
+
+
+def _pair(pair: Pair) -> str:
+    return " + ".join(f"{pair[role]} {role}" for role in Role)
+
+
+def _total(pair: Pair, price: Mapping[Role, float]) -> float:
+    return sum(price[role] * pair[role] for role in Role)
+
+
+def _quantiles(values: tuple[float, ...]) -> dict[str, float | None]:
+    return {
+        f"p{100 * quantile:g}": _finite(value)
+        for quantile, value in zip(QUANTILES, values, strict=True)
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if isfinite(value) else None
+
+
+def _runner_up(sizing: Sizing) -> dict[str, Any] | None:
+    if sizing.runner_up is None:
+        return None
+    replicas = {str(role): count for role, count in sizing.runner_up.replicas.items()}
+    return {**replicas, "reason": sizing.runner_up.reason}

@@ -1,0 +1,120 @@
+"""The command: a load and an SLO in, a pair of replicas and its reasons out."""
+
+import json
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated
+
+import typer
+
+from tandem.api.role import Role
+from tandem.cli import options
+from tandem.cli.plan import answer, load
+from tandem.perf.library import profile as library_profile
+from tandem.planner.check import check, check_slo
+from tandem.planner.sizing import LARGEST, size
+from tandem.planner.spec import Budget, FleetSpec, RatioBounds, RoleSpec, Slo
+
+_Fewest = Annotated[int, typer.Option(help="Fewest replicas.")]
+_Most = Annotated[int, typer.Option(help="Most replicas.")]
+_Ratio = Annotated[str | None, typer.Option(help="Prefill to decode replicas, such as 1:6.")]
+
+
+def run(
+    *,
+    profile: Annotated[str, typer.Option(help="Engine profile of both roles, by name.")],
+    rate: Annotated[
+        float | None, typer.Option(help="Requests a second; the trace's mean if not given.")
+    ] = None,
+    isl: Annotated[
+        float | None, typer.Option(help="Input tokens of a request, on average.")
+    ] = None,
+    osl: Annotated[
+        float | None, typer.Option(help="Output tokens of a request, on average.")
+    ] = None,
+    isl_cv: Annotated[
+        float, typer.Option(help="Variation of input lengths, lognormal; 0: all alike.")
+    ] = 0.0,
+    osl_cv: Annotated[
+        float, typer.Option(help="Variation of output lengths, lognormal; 0: all alike.")
+    ] = 0.0,
+    arrival_cv: Annotated[
+        float | None,
+        typer.Option(help="Variation of the gaps between arrivals; 1 (Poisson), or the trace's."),
+    ] = None,
+    trace: Annotated[
+        Path | None, typer.Option(help="Take lengths (and rate) from a trace file of any format.")
+    ] = None,
+    ttft: Annotated[str, typer.Option(help="Target of the time to the first token.")] = "1s",
+    tpot: Annotated[str, typer.Option(help="Target of the mean time per later token.")] = "50ms",
+    attainment: Annotated[
+        float, typer.Option(help="Share of requests that shall meet both targets.")
+    ] = 0.99,
+    min_prefill: _Fewest = 1,
+    max_prefill: _Most = LARGEST,
+    min_decode: _Fewest = 1,
+    max_decode: _Most = LARGEST,
+    ratio_min: _Ratio = None,
+    ratio_max: _Ratio = None,
+    budget_accelerators: Annotated[
+        int | None, typer.Option(help="Most accelerators, all replicas together.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+) -> None:
+    """Size prefill and decode for a load and an SLO.
+
+    Lengths given as means alone are taken as constant and arrivals as Poisson; --isl-cv, --osl-cv and
+    --arrival-cv, or a --trace, tell how they vary: tails cost replicas.
+    """
+    engine = library_profile(profile)
+    bounds = {
+        Role.PREFILL: options.bounds("prefill", min_prefill, max_prefill),
+        Role.DECODE: options.bounds("decode", min_decode, max_decode),
+    }
+    spec = FleetSpec(
+        slo=Slo(
+            ttft_s=options.seconds("--ttft", ttft),
+            tpot_s=options.seconds("--tpot", tpot),
+            attainment=options.share("--attainment", attainment),
+        ),
+        roles=MappingProxyType(
+            {
+                role: RoleSpec(profile=engine, min_replicas=low, max_replicas=high)
+                for role, (low, high) in bounds.items()
+            }
+        ),
+        ratio=RatioBounds(
+            lowest=options.ratio("--ratio-min", ratio_min),
+            highest=options.ratio("--ratio-max", ratio_max),
+        ),
+        budget=Budget(accelerators=budget_accelerators),
+    )
+    check(spec, FLAGS)
+    demand = load.demand(
+        rate=rate,
+        lengths=load.Lengths(
+            input_tokens=isl, output_tokens=osl, input_cv=isl_cv, output_cv=osl_cv
+        ),
+        arrival_cv=arrival_cv,
+        trace=trace,
+    )
+    check_slo(demand, spec, FLAGS)
+    sizing = size(demand, spec)
+    if as_json:
+        typer.echo(json.dumps(answer.as_json(sizing, spec)))
+    else:
+        answer.show(sizing, spec)
+
+
+FLAGS = MappingProxyType(  # under which the user knows the fields of a spec
+    {
+        "slo.ttft": "--ttft",
+        "slo.tpot": "--tpot",
+        "slo.attainment": "--attainment",
+        "prefill.replicas.min": "--min-prefill",
+        "decode.replicas.min": "--min-decode",
+        "ratio.min": "--ratio-min",
+        "ratio.max": "--ratio-max",
+        "budget.accelerators": "--budget-accelerators",
+    }
+)
