@@ -1,8 +1,8 @@
 """Tokens that one emulator process streams per second of its CPU time, at 50 streams.
 
-Told as CPU per token, and as a ratio to a bare loop: a process that writes the same bytes to as many
-sockets at the same pace and does nothing else. CPU time, not wall time: other work on the machine
-does not count.
+Told as CPU per token, and as a ratio to a bare loop: a process that writes the same bytes to as
+many sockets at the same pace and does nothing else. CPU time, not wall time: other work on the
+machine does not count.
 
     .venv/bin/python benchmarks/engine/emulator_tokens.py [--profile-to FILE]
 """

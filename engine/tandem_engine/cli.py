@@ -11,7 +11,8 @@ from typing import NoReturn
 from tandem import __version__
 from tandem.errors import InvalidInputError, TandemError
 
-COMMANDS = {  # name: module with `add_flags(parser)` and `run(flags) -> exit code`, one line of help
+# Name: module with `add_flags(parser)` and `run(flags) -> exit code`, one line of help.
+COMMANDS = {
     "emulate": (
         "tandem_engine.emulator.flags",
         "Serve vLLM's HTTP surface with the time of an engine profile, without a GPU.",

@@ -1,1 +1,1 @@
-"""An engine with vLLM's HTTP surface whose time comes from an EngineProfile, for fleets without GPUs."""
+"""An engine with vLLM's HTTP surface whose time comes from a profile, for fleets without GPUs."""

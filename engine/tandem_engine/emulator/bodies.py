@@ -138,7 +138,7 @@ def around_the_text(bodies: Completion) -> tuple[bytes, bytes]:
 
 
 def with_running_usage(after: bytes, prompt_tokens: int) -> bytes:
-    """What stands after a token's text, to be filled (%) with the tokens in all and those put out."""
+    """What stands after a token's text, to be filled (%) with the tokens in all and put out."""
     usage = b',"usage":{"prompt_tokens":%d,"total_tokens":%%d,"completion_tokens":%%d}'
     return after.removesuffix(b"}\n\n") + usage % prompt_tokens + b"}\n\n"
 

@@ -1,4 +1,4 @@
-"""One request in an emulator: what the engine schedules, who hears its tokens, when what happened."""
+"""One request in an emulator: what the engine schedules, who hears of it, what happened when."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,7 +7,7 @@ from tandem.perf.sequence import Sequence
 
 
 class Answer(Protocol):
-    """Who hears what the engine makes of a request; called inside the engine's step, so never slow."""
+    """Who hears what the engine makes of a request; called inside a step, so never slow."""
 
     def token(self) -> None:
         """Hear that one more token is out."""

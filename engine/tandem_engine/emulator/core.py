@@ -1,4 +1,4 @@
-"""An engine in real time: begins a step, waits its seconds, ends it, tells who waits for its tokens.
+"""An engine in real time: begins a step, waits its seconds, ends it, tells who waits.
 
 Steps stand on an absolute schedule: each ends its modelled seconds after the one before should have
 ended, so that the overshoot of a timer (libuv counts in milliseconds) never adds up. After a pause

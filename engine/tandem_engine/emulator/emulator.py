@@ -32,7 +32,7 @@ class Emulator:
         self._blocks_named = 0
 
     def output_tokens(self, input_tokens: int, asked: AnyRequest) -> int:
-        """Tokens that a request will get: those it asks for, cut to what its context has room for."""
+        """Tokens that a request gets: those it asks for, cut to the room in its context."""
         context_tokens = self.settings.context_tokens
         room = context_tokens - input_tokens
         if room < 1:
@@ -83,7 +83,7 @@ class Emulator:
         }
 
     def _block_ids(self, tokens: int) -> list[int]:
-        """Names for the blocks of a hand-over: the engine counts its blocks and does not name them."""
+        """Names for the blocks of a hand-over: the engine counts its blocks, nameless."""
         total = self.core.engine.blocks_total
         first, count = self._blocks_named, blocks_of(self.settings.profile, tokens)
         self._blocks_named = (first + count) % total

@@ -1,6 +1,6 @@
 """/metrics: vLLM 0.32's families, names, labels and buckets, read off the counts at scrape time.
 
-`_created` samples are left out, and what an emulator has none of stands at 0 (caches, sleep, flops).
+`_created` samples are left out; what an emulator has none of stands at 0 (caches, sleep, flops).
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,7 +1,8 @@
 """The decode side of a hand-over: hold the peer's lease, take blocks, pull for the modelled time.
 
 A peer that is gone, or whose lease ended first, makes the prompt be computed here: what vLLM does
-under `kv_load_failure_policy: recompute`, and honest where vLLM past the lease answers wrong tokens.
+under `kv_load_failure_policy: recompute`, and honest where vLLM, past the lease, answers wrong
+tokens.
 """
 
 import asyncio

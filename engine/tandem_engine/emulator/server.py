@@ -41,7 +41,7 @@ async def run(settings: Settings) -> None:
 
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Emulator]:
-    """An emulator that listens, its settings naming the ports it got; at the end its streams are cut."""
+    """An emulator that listens, its settings naming its ports; at the end its streams are cut."""
     with (
         _listening("--port", settings.host, settings.port) as http,
         _listening(
@@ -76,7 +76,7 @@ def _greeting(settings: Settings) -> str:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers, `Shutdown` hears the signals, and without its ten ticks a second."""
+    """uvicorn without its signal handlers (`Shutdown` has them) and its ten ticks a second."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

@@ -1,4 +1,4 @@
-"""What one emulator is told, checked once: a mistake names the flag, the value and what is allowed."""
+"""What one emulator is told, checked once: a mistake names flag, value and what is allowed."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,7 @@
 """Text without a model: output tokens are a pure function of the prompt, their position and a seed.
 
-So a prefill and a decode engine of the same seed say what a single one says. One token is four UTF-8
-bytes of text, in and out, so an answer that comes back as history counts what it counted.
+So a prefill and a decode engine of the same seed say what a single one says. One token is four
+UTF-8 bytes of text, in and out, so an answer that comes back as history counts what it counted.
 """
 
 from array import array
@@ -49,5 +49,5 @@ def text_tokens(text: str) -> int:
 
 
 def token_bytes(tokens: list[int]) -> bytes:
-    """A prompt of token ids as the bytes its voice follows from; OverflowError when one is no id."""
+    """The bytes that the voice of token ids follows from; OverflowError when one is no id."""
     return array("i", tokens).tobytes()
