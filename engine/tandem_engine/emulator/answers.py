@@ -135,7 +135,7 @@ class StreamedAnswer(Reply):
     def _running_usage(self) -> Usage | None:
         return self._usage() if self._usage_told is UsageTold.ALWAYS else None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         """Stream, or drop the request when its client has gone."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         gone = asyncio.create_task(_gone(receive, self.drop))

@@ -13,7 +13,7 @@ from typing import Self
 
 from tests.tandem_engine.emulator.rig import PROFILE
 
-COMMAND = ("-W", "error", "-X", "dev", "-c", "from tandem_engine.cli import main; main()")
+COMMAND = ("-W", "error", "-c", "from tandem_engine.cli import main; main()")
 
 
 @dataclass
