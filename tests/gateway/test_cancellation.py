@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import aiohttp
 import pytest
+from tandem.api.role import Role
 from tests.fakes.fake_engine import Act
-from tests.fakes.gateway_fleet import ASK, Fleet, fleet
+from tests.fakes.gateway_fleet import ASK, PROFILE, Fleet, fleet
 
+SLOW_LINK = replace(PROFILE, transfer=replace(PROFILE.transfer, latency_s=5.0))
 RELEASES = "tandem_gateway_kv_releases_total"
 
 
@@ -82,7 +85,7 @@ async def test_between_the_legs_with_no_decode_pod_the_lease_lets_go() -> None:
 async def test_while_the_decode_leg_is_being_accepted_its_kv_is_let_go(
     stream: bool,  # noqa: FBT001
 ) -> None:
-    async with fleet() as made:
+    async with fleet(profiles=dict.fromkeys(Role, SLOW_LINK)) as made:
         made["d0"].acts.append(Act(hang=True, abort=True))  # has not taken the KV
         async with impatient(made, stream=stream):
             await made.until(lambda: made["d0"].legs)

@@ -65,7 +65,7 @@ class Attempt:
         desk, began_s = self._desk, time.monotonic()
         desk.metrics.busy.begin(pod.name, began_s)
         try:
-            handover = await desk.engines.prefill(pod.name, self._request)
+            handover = await desk.engines.prefill(pod.name, self._request, self._route.service_s)
         finally:
             desk.metrics.busy.end(pod.name, time.monotonic())
         desk.dispatch.prefilled(self._route.key)

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from starlette.types import Receive, Scope, Send
 
 from tandem.errors import InvalidInputError
+from tandem.gateway import sse
 
 LARGEST_BODY = 64 * 2**20  # bytes; a prompt of a million token ids has 7 MB
 _FORWARDED = (b"authorization", b"traceparent", b"tracestate")
@@ -25,7 +26,7 @@ class Client:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         self.is_gone = False
-        self.has_stream = False
+        self._is_streaming = False
         self._headers: list[tuple[bytes, bytes]] = scope["headers"]
         self._receive = receive
         self._send = send
@@ -86,13 +87,20 @@ class Client:
         await self._start(
             HTTPStatus.OK, {"content-type": content_type, "cache-control": "no-cache"}
         )
-        self.has_stream = True
+        self._is_streaming = True
         return self._send
 
     async def end_stream(self, last: bytes = b"") -> None:
         """End a stream."""
-        self.has_stream = False
+        self._is_streaming = False
         await self._send({"type": "http.response.body", "body": last})
+
+    async def break_off(self, message: str) -> None:
+        """An end before the answer's, said in whatever form it has by now."""
+        if self._is_streaming:
+            await self.end_stream(sse.error_event(message, HTTPStatus.SERVICE_UNAVAILABLE))
+        else:
+            await self.refuse(HTTPStatus.SERVICE_UNAVAILABLE, message, retry_after_s=1)
 
     async def _start(self, status: int, headers: Mapping[str, str]) -> None:
         pairs = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]

@@ -49,7 +49,10 @@ async def _accounted(desk: Desk, request: ClientRequest, client: Client, arrival
     try:
         outcome = await _answered(desk, request, client, account)
     except asyncio.CancelledError:
-        outcome = Outcome.CANCELLED if client.is_gone else Outcome.CUT
+        outcome = Outcome.CANCELLED
+        if not client.is_gone:
+            outcome = Outcome.CUT
+            await client.break_off("the gateway is shutting down")
         raise
     finally:
         account.end(outcome)

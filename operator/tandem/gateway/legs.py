@@ -19,6 +19,8 @@ _CONNECT_S = 2.0  # a pod of the list that does not accept within this is gone
 _KEEP_ALIVE_S = (
     3.0  # vLLM's server closes after 5 s; a request on a connection closing there is lost
 )
+_HICCUP_S = 10.0  # a prefill leg may take this and _SLOWER times what its profile says
+_SLOWER = 5.0
 _UNSTREAMED_S = 600.0  # silence of a whole answer that is being decoded
 _LARGE_BODY = 2**20  # bytes; from there aiohttp wants a file, which it sends piece by piece
 _BUSY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
@@ -30,9 +32,7 @@ class Engines:
     def __init__(self, settings: Settings, url_of: Callable[[str], str]) -> None:
         self._settings = settings
         self._url_of = url_of
-        self._patience = aiohttp.ClientTimeout(
-            total=None, sock_connect=_CONNECT_S, sock_read=settings.silence_s
-        )
+        self._patience = _patience(settings.silence_s)
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -45,14 +45,16 @@ class Engines:
         """Close the connections."""
         await self._http.close()
 
-    async def prefill(self, pod: str, request: ClientRequest) -> Handover:
+    async def prefill(self, pod: str, request: ClientRequest, expected_s: float) -> Handover:
         """Compute a prompt; the hand-over says until when its KV may be asked for.
 
         The engine's lease began a little before its answer arrived: that is what the margin is for.
+        A vLLM whose drain is over may keep a leg for ever, so patience goes by the profile's time.
         """
         body = bodies.prefill_body(request)
+        patience_s = min(self._settings.silence_s, _HICCUP_S + _SLOWER * expected_s)
         with _failures(Role.PREFILL, pod):
-            async with self._leg(Role.PREFILL, pod, request, body, self._patience) as answer:
+            async with self._leg(Role.PREFILL, pod, request, body, _patience(patience_s)) as answer:
                 content = await answer.read()
         usable_until_s = time.monotonic() + self._settings.usable_lease_s
         return bodies.parse_prefill(content, pod, usable_until_s)
@@ -62,11 +64,7 @@ class Engines:
         self, pod: str, request: ClientRequest, handover: Handover
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The decode leg's answer, once its head is there; leaving it early closes the connection."""
-        patience = self._patience
-        if not request.stream:
-            patience = aiohttp.ClientTimeout(
-                total=None, sock_connect=_CONNECT_S, sock_read=_UNSTREAMED_S
-            )
+        patience = self._patience if request.stream else _patience(_UNSTREAMED_S)
         body = bodies.decode_body(request, handover)
         with _failures(Role.DECODE, pod):
             async with self._leg(Role.DECODE, pod, request, body, patience) as answer:
@@ -105,6 +103,10 @@ class Engines:
             yield answer
         finally:
             answer.release()  # keeps the connection if all was read, closes it if not
+
+
+def _patience(silence_s: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=silence_s)
 
 
 async def _check(leg: Role, pod: str, answer: aiohttp.ClientResponse) -> None:

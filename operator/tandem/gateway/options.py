@@ -10,6 +10,7 @@ from tandem.api.role import Role
 from tandem.errors import InvalidInputError
 from tandem.gateway.settings import Settings, lease_margin_s
 from tandem.perf import library
+from tandem.perf.engine_profile import EngineProfile
 from tandem.routing.orders import ORDERS
 
 _LAST_PORT = 65535
@@ -55,12 +56,7 @@ def settings(arguments: Sequence[str]) -> Settings:
     given = parser().parse_args(arguments)
     if not 0 <= given.port <= _LAST_PORT:
         raise InvalidInputError("--port", given.port, f"0 to {_LAST_PORT}")
-    profiles = {
-        role: library.profile(name or given.profile, flag)
-        for role, name, flag in (
-            (role, vars(given)[f"{role}_profile"], f"--{role}-profile") for role in Role
-        )
-    }
+    profiles = {role: _profile(given, role) for role in Role}
     kv_lease_s = _seconds("--kv-lease", given.kv_lease)
     margin = given.lease_margin
     return Settings(
@@ -80,6 +76,12 @@ def settings(arguments: Sequence[str]) -> Settings:
         silence_s=_seconds("--silence", given.silence),
         drain_s=_seconds("--drain", given.drain),
     )
+
+
+def _profile(given: argparse.Namespace, role: Role) -> EngineProfile:
+    flag = f"--{role}-profile"
+    name = vars(given)[f"{role}_profile"]
+    return library.profile(name, flag) if name else library.profile(given.profile)
 
 
 def _seconds(flag: str, text: str) -> float:

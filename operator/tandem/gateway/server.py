@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
@@ -64,7 +65,9 @@ def run(settings: Settings) -> int:
     try:
         listener = socket.create_server((settings.host, settings.port), backlog=_BACKLOG)
     except OSError as error:
-        sys.stderr.write(f"error: --port: {settings.host}:{settings.port}: {error.strerror}\n")
+        sys.stderr.write(
+            f"error: --port: {settings.host}:{settings.port}: {os.strerror(error.errno or 0)}\n"
+        )
         return 1
     server = server_of(Gateway(settings))
     _log.info("listening on http://%s:%d", *listener.getsockname()[:2])
