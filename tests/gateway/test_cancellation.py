@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import aiohttp
 import pytest
-from tandem.api.role import Role
 from tests.fakes.fake_engine import Act
 from tests.fakes.gateway_fleet import ASK, PROFILE, Fleet, fleet
+
+from tandem.api.role import Role
 
 SLOW_LINK = replace(PROFILE, transfer=replace(PROFILE.transfer, latency_s=5.0))
 RELEASES = "tandem_gateway_kv_releases_total"
