@@ -15,7 +15,7 @@ from tandem.api.role import Role
 from tandem.cluster.exposition import samples
 from tandem.gateway.app import Gateway
 from tandem.gateway.desk import Desk
-from tandem.gateway.server import DrainingServer, server_of
+from tandem.gateway.server import DrainingServer, listen, server_of
 from tandem.gateway.settings import Settings
 from tandem.perf.library import profile
 
@@ -112,19 +112,26 @@ async def fleet(prefill: int = 1, decode: int = 1, **changed: Any) -> AsyncItera
             for number in range(count)
         ]
         gateway = Gateway(settings(**changed))
-        listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        listener = listen("127.0.0.1", 0)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = server_of(gateway)
-        serving = asyncio.create_task(server.serve([listener]))
+        server = await started(gateway, listener)
         user = await stack.enter_async_context(
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         )
         made = Fleet(gateway, server, url, user, {x.name: x for x in engines}, fabric)
         try:
-            await made.until(lambda: server.started)
             made.list_pods()
             yield made
             await made.until(made.is_quiet)
         finally:
-            server.should_exit = True
-            await serving
+            await user.close()
+            await server.shutdown([listener])
+
+
+async def started(gateway: Gateway, listener: socket.socket) -> DrainingServer:
+    """A server that takes requests, without the beat and the signals of its `serve`."""
+    server = server_of(gateway)
+    server.config.load()
+    server.lifespan = server.config.lifespan_class(server.config)
+    await server.startup([listener])
+    return server

@@ -6,12 +6,11 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
-import pytest
 from tests.fakes.fake_engine import Act, FakeEngine, running
 
 from tandem.api.role import Role
@@ -51,12 +50,14 @@ async def test_a_port_in_use_is_one_line_and_exit_1(tmp_path: Path) -> None:
 
 
 @asynccontextmanager
-async def gateway(folder: Path, decode: Act, *flags: str) -> AsyncIterator[tuple[str, Process]]:
+async def gateway(
+    folder: Path, *decode: Act, flags: Sequence[str] = ()
+) -> AsyncIterator[tuple[str, Process]]:
     """A gateway process in front of two fake engines."""
     fabric: set[str] = set()
     p0 = FakeEngine("p0", Role.PREFILL, fabric)
     d0 = FakeEngine("d0", Role.DECODE, fabric)
-    d0.acts.append(decode)
+    d0.acts.extend(decode)
     pods = folder / "pods.json"
     async with running(p0), running(d0):
         registry.write(pods, [p0.pod(), d0.pod()])
@@ -85,17 +86,23 @@ async def test_sigterm_lets_streams_finish_and_exits_0(tmp_path: Path) -> None:
         assert await asyncio.wait_for(process.wait(), 5) == 0
 
 
-@pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
-async def test_after_its_time_to_drain_users_are_told_so(
-    tmp_path: Path,
-    stream: bool,  # noqa: FBT001
-) -> None:
-    slow = Act(gap_s=30, delay_s=0 if stream else 30)
-    asked = {**ASK, "stream": stream}
-    async with gateway(tmp_path, slow, "--drain", "200ms") as (url, process):
-        async with aiohttp.ClientSession() as user:
-            asyncio.get_running_loop().call_later(0.5, process.send_signal, signal.SIGTERM)
+async def test_after_its_time_to_drain_users_are_told_so(tmp_path: Path) -> None:
+    acts = (Act(gap_s=30), Act(delay_s=30))
+    async with (
+        gateway(tmp_path, *acts, flags=("--drain", "200ms")) as (url, process),
+        aiohttp.ClientSession() as user,
+    ):
+
+        async def ask(*, stream: bool) -> tuple[int, bytes]:
+            asked = {**ASK, "stream": stream}
             async with user.post(f"{url}/v1/completions", json=asked) as answer:
-                assert answer.status == (200 if stream else 503)
-                assert b"the gateway is shutting down" in await answer.read()
+                return answer.status, await answer.read()
+
+        asking = [asyncio.create_task(ask(stream=True)), asyncio.create_task(ask(stream=False))]
+        await asyncio.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        (status, stream), (refused, whole) = await asyncio.gather(*asking)
+        assert (status, refused) == (200, 503)
+        assert b"the gateway is shutting down" in stream
+        assert b"the gateway is shutting down" in whole
         assert await asyncio.wait_for(process.wait(), 5) == 0

@@ -75,7 +75,8 @@ class Answering:
 
 def create_app(gateway: Gateway) -> FastAPI:
     """The application of one gateway."""
-    app = FastAPI(title="Tandem gateway", version=__version__, lifespan=gateway.running)
+    # No schema: it would name the few paths of FastAPI's and hide the two that matter.
+    app = FastAPI(version=__version__, lifespan=gateway.running, openapi_url=None)
     for endpoint in Endpoint:
         app.router.routes.append(Route(endpoint, Answering(gateway, endpoint), methods=["POST"]))
 
