@@ -110,6 +110,24 @@ def test_a_policy_moves_the_fleet_within_its_bounds(capsys: pytest.CaptureFixtur
         assert answer["replicas"][role]["mean"] < 3
 
 
+def test_options_reach_the_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A burst on one pod a role: order changes who waits, a drain of 0 cuts, cold starts delay a policy."""
+    path = tmp_path / "burst.jsonl"
+    row = '{"timestamp": %d, "input_length": %d, "output_length": 900}\n'
+    path.write_text("".join(row % (k, 40_000 if k % 2 else 400) for k in range(12)))
+    words = ["--trace", str(path), "--profile", PROFILE, "--prefill", "1", "--decode", "1"]
+    usual = figures(capsys, *words)
+    assert figures(capsys, *words, "--order", "fcfs")["ttft_s"] != usual["ttft_s"]
+    assert figures(capsys, *words, "--drain", "1s")["finished"] < usual["finished"]
+    moved = {
+        cold_start: figures(
+            capsys, *words, "--policy", "hpa", "--interval", "1s", "--cold-start", cold_start
+        )
+        for cold_start in ("0s", "100s")
+    }
+    assert moved["0s"]["ttft_s"]["p99"] < moved["100s"]["ttft_s"]["p99"]
+
+
 def test_a_person_reads_a_table(capsys: pytest.CaptureFixture[str], trace: str) -> None:
     assert simulate("--trace", trace, *FIXED) == 0
     shown = capsys.readouterr().out

@@ -143,6 +143,16 @@ def test_prefill_utilisation_is_the_share_of_time_with_a_prompt_in_hand() -> Non
     assert shares == pytest.approx({100: 1.0, 1000: 0.1})
 
 
+def test_decode_utilisation_is_the_share_of_the_batch_cap_in_use() -> None:
+    """Four answers that outlast the look, of a batch cap of 256."""
+    looks: list[Observation] = []
+    trace = requests(*((k, 90, 1000) for k in range(4)))
+    simulate(scenario(trace, planner=scripted([], looks), interval_s=2.0))
+    traffic = looks[0].traffic
+    assert traffic.running[Role.DECODE] == Figure(4.0)
+    assert traffic.utilisation[Role.DECODE] == Figure(4 / 256)
+
+
 def test_a_role_without_ready_pods_has_no_figures_rather_than_zeros() -> None:
     looks: list[Observation] = []
     planner = scripted([(1.0, Role.DECODE, 0)], looks)

@@ -102,6 +102,16 @@ def test_draining_pods_are_taken_back_before_any_is_started(fleet: Fleet) -> Non
     assert fleet.counts(P) == PodCounts(desired=4, ready=3, starting=1)
 
 
+def test_the_busiest_draining_pod_is_taken_back_first(fleet: Fleet) -> None:
+    first, second, third = (pod for pod in fleet.pods if pod.role is P)
+    load(first, "a")
+    load(second, "b", "c")
+    load(third, "d", "e", "f")
+    fleet.scale(P, 1)
+    fleet.scale(P, 2)
+    assert phases(fleet) == {"prefill-1": "draining", "prefill-2": "ready", "prefill-3": "ready"}
+
+
 def test_asking_twice_for_the_same_changes_nothing(fleet: Fleet) -> None:
     fleet.scale(P, 4)
     before = phases(fleet)

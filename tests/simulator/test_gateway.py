@@ -1,9 +1,10 @@
 """What the simulated gateway does while pods come and go."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.fakes.simulated import requests, scenario, scripted
+from tests.fakes.simulated import ROUND, requests, scenario, scripted
 
 from tandem.api.role import Role
 from tandem.simulator.flight import Flight, Outcome
@@ -41,9 +42,13 @@ def test_no_prompt_is_prefilled_while_no_pod_could_decode_it() -> None:
 
 
 def test_kv_without_a_decode_pod_waits_and_is_sent_within_its_lease() -> None:
-    """Decode goes at 50 ms, prefill ends at 100; the pod that comes at 560 pulls what was kept."""
+    """Decode goes at 50 ms, prefill ends at 100; the pod that comes at 560 pulls what was kept.
+
+    The second request lets the run outlast the lease, whose end then means nothing.
+    """
     changes = [(0.05, Role.DECODE, 0), (0.06, Role.DECODE, 1)]
-    (flight,) = flights(requests((0, 90, 3)), changes, lead_time_s=0.5, kv_lease_s=1.0)
+    trace = requests((0, 90, 3), (2000, 90, 3))
+    flight, _ = flights(trace, changes, lead_time_s=0.5, kv_lease_s=1.0)
     assert flight.prefilled_s == pytest.approx(0.100)
     assert flight.first_token_s == pytest.approx(0.560 + 0.095 + 0.0119)
 
@@ -57,11 +62,40 @@ def test_kv_past_its_lease_is_prefilled_again() -> None:
     assert flight.first_token_s == pytest.approx(0.660 + 0.095 + 0.0119)
 
 
+def test_a_first_token_that_the_user_has_is_not_told_again_after_a_second_prefill() -> None:
+    """As above with the prefill leg speaking first: at 100 ms, and the next token at 660 + 95 + 11.91."""
+    changes = [(0.05, Role.DECODE, 0), (0.06, Role.DECODE, 1)]
+    profile = replace(ROUND, first_token=Role.PREFILL)
+    asked = scenario(
+        requests((0, 90, 2)),
+        planner=scripted(changes),
+        profile=profile,
+        interval_s=0.01,
+        lead_time_s=0.5,
+        kv_lease_s=0.2,
+    )
+    result = simulate(asked)
+    (flight,) = result.flights
+    assert flight.first_token_s == pytest.approx(0.100)
+    assert result.itl_s.mean == pytest.approx(0.660 + 0.095 + 0.01191 - 0.100)
+
+
 def test_a_pod_that_comes_up_takes_the_next_of_the_queue() -> None:
     """A second prefill pod, asked for at 10 ms, Ready at 50, ends the second prompt at 150, not 200."""
     trace = requests((0, 90, 3), (0, 90, 3))
     second = flights(trace, [(0.01, Role.PREFILL, 2)], lead_time_s=0.04)[1]
     assert [second.started_s, second.prefilled_s] == pytest.approx([0.05, 0.15])
+
+
+def test_the_router_is_told_what_a_request_needs_before_its_first_token() -> None:
+    """1,200 tokens need 1,210 ms of prefill, 1,205 of transfer and a step: late for 2 s on any fleet.
+
+    Behind the first, 90 tokens that came after it are therefore served before it.
+    """
+    trace = requests((0, 90, 1), (10, 1200, 1), (20, 90, 1))
+    _, hopeless, quick = flights(trace, [], order="feasible-first")
+    assert quick.started_s == pytest.approx(0.100)
+    assert hopeless.started_s == pytest.approx(0.200)
 
 
 def test_the_order_of_the_queue_is_the_routers() -> None:

@@ -127,7 +127,7 @@ class Fleet:
         return pod
 
     def _started(self, pod: EnginePod) -> None:
-        if pod.phase is PodPhase.STARTING and pod.gone_s is None:
+        if pod.gone_s is None:  # else its start was called off
             pod.ready()
             self._changed()
 

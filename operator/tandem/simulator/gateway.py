@@ -195,11 +195,11 @@ class Gateway:
         assert flight.prefilled_s is not None, "handed over before it was prefilled"
         self._undecoded[flight.route.key] = flight
         lease_end_s = max(self._clock.now_s, flight.prefilled_s + self._kv_lease_s)
-        self._clock.at(lease_end_s, self._lease_over, flight, flight.prefilled_s)
+        self._clock.at(lease_end_s, self._lease_over, flight)
 
-    def _lease_over(self, flight: Flight, prefilled_s: float) -> None:
+    def _lease_over(self, flight: Flight) -> None:
         key = flight.route.key
-        if key in self._undecoded and flight.prefilled_s == prefilled_s:
+        if key in self._undecoded:
             del self._undecoded[key]
             self._release(flight)
             self.router.ended(key)

@@ -99,7 +99,7 @@ class EnginePod:
 
     def _go_if_drained(self) -> None:
         done = self.phase is PodPhase.DRAINING and not self.engine.unfinished
-        if done and self._step is None and self.gone_s is None:
+        if done and self.gone_s is None:
             self.gone_s = self._clock.now_s
             self._on_gone(self)
 
