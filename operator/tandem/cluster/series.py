@@ -36,7 +36,7 @@ ENGINE_SERIES = {"vllm": VLLM, "emulator": VLLM}
 
 # What the gateway exports. Counters count requests unless the name says otherwise.
 ARRIVALS = "tandem_gateway_arrivals_total"
-FINISHED = "tandem_gateway_finished_total"  # outcome: ok | refused | cut | cancelled | error | invalid
+FINISHED = "tandem_gateway_finished_total"  # ok | refused | cut | cancelled | error | invalid
 SLO = "tandem_gateway_slo_total"  # ttft: met | missed, tpot: met | missed; every ended request once
 LENGTHS = "tandem_gateway_request_lengths_total"  # input, cached, output: bucket representatives
 DISPERSION = "tandem_gateway_arrival_dispersion"  # gauge, counts of 1 s over the last minutes
