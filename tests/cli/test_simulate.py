@@ -216,3 +216,21 @@ def test_a_bad_trace_is_one_line_and_exit_2(
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
     assert [word for word in named if word not in captured.err] == []
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("path", "requests"),
+    [
+        pytest.param("azure2023/AzureLLMInferenceTrace_conv.csv.gz", 371, id="Azure CSV"),
+        pytest.param("mooncake/synthetic_trace.jsonl.gz", 366, id="Mooncake JSONL"),
+        pytest.param("agent-sessions/magagent_calls.jsonl.gz", 19, id="agent sessions"),
+        pytest.param("servegen/m-large_day2_x0.05.parquet", 526, id="Parquet"),
+    ],
+)
+def test_one_trace_of_each_format_replays(
+    capsys: pytest.CaptureFixture[str], data_folder: Path, path: str, requests: int
+) -> None:
+    answer = figures(capsys, "--trace", str(data_folder / path), *FIXED, "--duration", "100s")
+    assert (answer["requests"], answer["finished"]) == (requests, requests)
+    assert answer["trace"] == Path(path).name
