@@ -30,6 +30,6 @@ def vllm_python() -> Path:
 def tiny_model(vllm_python: Path) -> Path:
     """A model that real engines serve on one CPU core; made once, some seconds."""
     folder = ROOT / ".cache" / "tiny-model"
-    script = ROOT / "e2e" / "vllm" / "tiny_model.py"
+    script = ROOT / "engine" / "tandem_engine" / "vllm" / "tiny_model.py"
     subprocess.run([str(vllm_python), str(script), str(folder)], check=True)
     return folder

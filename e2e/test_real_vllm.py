@@ -17,11 +17,12 @@ from typing import Any
 import aiohttp
 import pytest
 from e2e.gateway_process import GatewayProcess, gateway, metric
-from e2e.vllm.engine import Engine, EngineSpec, engines
+from e2e.vllm.engine import Engine, engines
 
 from tandem.api.role import Role
 from tandem.cluster import series
 from tandem.cluster.local.addresses import free_port
+from tandem_engine.vllm.command import CPU_KV_BYTES, EngineSpec
 
 pytestmark = pytest.mark.e2e
 
@@ -128,6 +129,7 @@ def spec(model: Path) -> EngineSpec:
         port=free_port(),
         side_channel_port=free_port(),
         core=next(_cores) % 2,
+        kv_bytes=CPU_KV_BYTES,
         lease_s=LEASE_S,
         drain_s=LEASE_S + 5,
     )

@@ -128,7 +128,7 @@ def emulator(profile_to: Path | None) -> tuple[int, float, float]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "flat.json"
         file.write_text(json.dumps(PROFILE))
-        words += ["emulate", "--profile-file", str(file), "--port", str(port)]
+        words += ["emulate", "--profile", str(file), "--port", str(port)]
         process = subprocess.Popen([*words, "--cold-start", "0s"])
         try:
             ask = (

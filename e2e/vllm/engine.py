@@ -1,74 +1,18 @@
 """One vLLM engine on one CPU core, with real KV hand-over, for tests without a GPU."""
 
-import json
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-HERE = Path(__file__).parent
-HOST = "127.0.0.1"
-KV_BYTES = 32 * 2**20  # 16,384 tokens of the tiny model
+from tandem_engine.vllm.command import EngineSpec, command, environment
+
 START_S = 180.0  # 20 s alone; a busy machine of two cores has taken 54 s for two
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the engine's choice, not ours
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineSpec:
-    """What one engine needs to be told; the rest follows."""
-
-    model: Path
-    port: int
-    side_channel_port: int
-    core: int
-    served_name: str = "tiny"
-    host: str = HOST
-    lease_s: int = 30  # vLLM's own default; at least 6
-    drain_s: int = 35  # the prefill side waits for leased blocks: lease + 5 s
-    context_tokens: int = 2048
-    batch_tokens: int = 2048
-    kv_bytes: int = KV_BYTES
-
-
-def command(python: Path, spec: EngineSpec) -> list[str]:
-    """The command line of an engine (the CPU distribution's `vllm` script cannot start)."""
-    transfer = {
-        "kv_connector": "NixlConnector",
-        "kv_role": "kv_both",  # deprecated in 0.32, and the only one that can change its role
-        "kv_buffer_device": "cpu",
-        "kv_load_failure_policy": "recompute",
-        "kv_connector_extra_config": {"kv_lease_duration": spec.lease_s},
-    }
-    flags = {
-        "model": str(spec.model),
-        "served-model-name": spec.served_name,
-        "host": spec.host,
-        "port": str(spec.port),
-        "dtype": "float32",
-        "max-model-len": str(spec.context_tokens),
-        "max-num-batched-tokens": str(spec.batch_tokens),
-        "kv-cache-memory-bytes": str(spec.kv_bytes),
-        "shutdown-timeout": str(spec.drain_s),
-        "kv-transfer-config": json.dumps(transfer),
-    }
-    module = [str(python), "-m", "vllm.entrypoints.openai.api_server", "--enforce-eager"]
-    return module + [f"--{flag}={value}" for flag, value in flags.items()]
-
-
-def environment(spec: EngineSpec) -> dict[str, str]:
-    """What an engine reads from its environment, beyond what every process has."""
-    return {
-        "HF_HUB_OFFLINE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
-        "VLLM_CPU_OMP_THREADS_BIND": str(spec.core),
-        "VLLM_NIXL_SIDE_CHANNEL_HOST": spec.host,
-        "VLLM_NIXL_SIDE_CHANNEL_PORT": str(spec.side_channel_port),
-    }
 
 
 class Engine:
@@ -79,11 +23,10 @@ class Engine:
         self.log = log
         self.shared_memory: set[Path] = set()  # 400 MB stay behind when it ends in a hurry
         self.url = f"http://{spec.host}:{spec.port}"
-        slow_nixl = str(HERE / "sitecustomize")
         with log.open("wb") as out:
             self.process = subprocess.Popen(
                 command(python, spec),
-                env={**os.environ, **environment(spec), "PYTHONPATH": slow_nixl},
+                env={**os.environ, **environment(spec)},
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # its children are ended with it

@@ -21,6 +21,10 @@ COMMANDS = {
         "tandem_engine.vllm.serve",
         "Become a vLLM engine with the flags that its place in a fleet needs.",
     ),
+    "tiny-model": (
+        "tandem_engine.vllm.tiny",
+        "Make a model small enough for real engines on one CPU core.",
+    ),
 }
 USAGE = 2
 FAILED = 1

@@ -27,11 +27,11 @@ def emulate(*flags: str) -> list[str]:
             ["emulate", "--profile", "h300"], ["--profile", "'h300'", PROFILE], id="profile"
         ),
         pytest.param(
-            ["emulate", "--profile-file", "/nowhere.json"],
-            ["--profile-file", "/nowhere.json", "file to read"],
+            ["emulate", "--profile", "/nowhere.json"],
+            ["--profile", "/nowhere.json", "file to read"],
             id="file",
         ),
-        pytest.param(["emulate"], ["--profile", "--profile-file"], id="no profile"),
+        pytest.param(["emulate"], ["--profile"], id="no profile"),
         pytest.param(emulate("--lease", "3"), ["--lease"], id="unknown flag"),
         pytest.param(["emulat"], ["emulat", "emulate"], id="unknown command"),
     ],

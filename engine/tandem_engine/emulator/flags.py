@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-from pathlib import Path
 
 import uvloop
 
@@ -10,7 +9,7 @@ from tandem.api import duration
 from tandem.errors import InvalidInputError
 from tandem.perf.engine_profile import EngineProfile
 from tandem.perf.library import profile
-from tandem_engine.emulator import profile_file, server
+from tandem_engine.emulator import server
 from tandem_engine.emulator.settings import Settings, default_side_channel_port
 
 # Values stay text here, so that a mistake is told in our own words: flag, value, what is allowed.
@@ -30,9 +29,8 @@ FLAGS = (
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `emulate`."""
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--profile", metavar="NAME", help="built-in engine profile")
-    source.add_argument("--profile-file", metavar="FILE", help="engine profile, JSON or TOML")
+    told = "built-in engine profile, or a JSON or TOML file"
+    parser.add_argument("--profile", metavar="NAME|FILE", required=True, help=told)
     for flag, metavar, default, told in FLAGS:
         parser.add_argument(flag, metavar=metavar, default=default, help=told)
 
@@ -47,7 +45,7 @@ def run(flags: argparse.Namespace) -> int:
 
 def settings(flags: argparse.Namespace) -> Settings:
     """What the flags say."""
-    engine = _profile(flags)
+    engine = profile(flags.profile)
     port = _whole("--port", flags.port)
     side_port, most_tokens = flags.side_channel_port, flags.max_model_len
     return Settings(
@@ -65,12 +63,6 @@ def settings(flags: argparse.Namespace) -> Settings:
         if side_port is None
         else _whole("--side-channel-port", side_port),
     )
-
-
-def _profile(flags: argparse.Namespace) -> EngineProfile:
-    if flags.profile_file is not None:
-        return profile_file.read(Path(flags.profile_file))
-    return profile(flags.profile)
 
 
 def _cold_start_s(text: str | None, engine: EngineProfile) -> float:

@@ -38,6 +38,14 @@ def bounds(role: str, low: int, high: int) -> tuple[int, int]:
     return low, high
 
 
+def within(flag: str, value: int, bounds: tuple[int, int]) -> int:
+    """A number of replicas within a role's bounds."""
+    low, high = bounds
+    if not low <= value <= high:
+        raise InvalidInputError(flag, value, f"{low} to {high}, the role's bounds")
+    return value
+
+
 def one_of(flag: str, value: str, allowed: Sequence[str]) -> str:
     """One word of a list."""
     if value not in allowed:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 from tandem.errors import InvalidInputError
 from tandem.perf.engine_profile import (
@@ -25,6 +26,7 @@ from tandem.perf.engine_profile import (
 
 _FOLDER = files("tandem.perf") / "profiles"
 _SUFFIX = ".toml"
+FILES = (".json", ".toml")  # what names a file of one's own
 
 
 class _Library(Mapping[str, EngineProfile]):
@@ -49,10 +51,14 @@ PROFILES: Mapping[str, EngineProfile] = _Library()
 
 
 def profile(name: str, field: str = "--profile") -> EngineProfile:
-    """The profile of a name; an unknown one is refused with what exists, closest first."""
+    """The profile of a name, or of a JSON or TOML file; an unknown name is refused with what exists."""
+    if name.endswith(FILES):
+        from tandem.perf import profile_file  # noqa: PLC0415 - pydantic, which names do not need
+
+        return profile_file.read(Path(name), field)
     if name not in PROFILES:
         close = get_close_matches(name, PROFILES, n=len(PROFILES), cutoff=0.0)
-        raise InvalidInputError(field, name, f"one of {', '.join(close)}")
+        raise InvalidInputError(field, name, f"one of {', '.join(close)}, or a JSON or TOML file")
     return PROFILES[name]
 
 

@@ -28,7 +28,7 @@ class Process:
         """Return when it listens; its port is one of its own choice unless told."""
         file = folder / "profile.json"
         file.write_text(json.dumps(asdict(PROFILE)))
-        words = ["emulate", "--profile-file", str(file), "--port", "0", "--cold-start", "0s"]
+        words = ["emulate", "--profile", str(file), "--port", "0", "--cold-start", "0s"]
         process = await asyncio.create_subprocess_exec(
             sys.executable, *COMMAND, *words, *flags, stdout=PIPE, stderr=PIPE
         )

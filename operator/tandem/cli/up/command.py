@@ -1,46 +1,35 @@
-"""The flags of `tandem up`, checked; then the session, its view and its summary."""
+"""The flags of `tandem up`, each checked before anything is started."""
 
-import asyncio
-import json
 import os
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.live import Live
 
 from tandem.api.role import Role
 from tandem.cli import options
-from tandem.cli.up import view
-from tandem.cli.up.history import History, summary
-from tandem.cli.up.load import Player
+from tandem.cli.up.engine import ENGINES, ChosenEngine, emulator, fitting, vllm
 from tandem.cli.up.session import Setting
-from tandem.cli.up.session import run as run_session
+from tandem.cli.up.show import up
 from tandem.cluster.local.addresses import free_port, require_free
-from tandem.cluster.local.engines import EmulatorLauncher
-from tandem.controller.loop import Tick
 from tandem.errors import InvalidInputError
-from tandem.perf.engine_profile import EngineProfile
-from tandem.perf.library import profile as named_profile
 from tandem.planner.check import check
 from tandem.planner.spec import Behavior, FleetSpec, RoleSpec, Slo
-from tandem.traces.generate import generate
+from tandem.routing.orders import ORDERS
+from tandem.traces.generate import AZURE_RATE_RPS, generate
+from tandem.traces.model import Trace
 from tandem.traces.read import read_trace
 from tandem.traces.scale import at_rate
-from tandem.traces.model import Trace
 
 DEFAULT_PORT = 8080
 DEFAULT_DURATION_S = 180.0
 _AZURE = Path("azure2023/AzureLLMInferenceTrace_conv.csv.gz")
-_STATUS_S = 15.0
-_FRAMES_PER_S = 2
+KV_LEASE_S = 30.0
 
 
 def run(
@@ -56,9 +45,15 @@ def run(
             help="Requests/s: thins the trace or lays copies over each other, never stretches time."
         ),
     ] = None,
-    profile: Annotated[str, typer.Option(help="Engine profile of every pod.")] = "a100-opt-13b-tp1",
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            help="Engine profile of every pod: a built-in name, or a JSON or TOML file; default: a100-opt-13b-tp1."
+        ),
+    ] = None,
     engine: Annotated[
-        str, typer.Option(help="emulator | vllm (needs make venv-vllm).")
+        str,
+        typer.Option(help="emulator | vllm (real, on CPU, a tiny model; needs make venv-vllm)."),
     ] = "emulator",
     for_: Annotated[
         str | None,
@@ -76,13 +71,16 @@ def run(
     param: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE of the policy's parameters.")
     ] = None,
+    prefill: Annotated[int, typer.Option(help="Prefill pods at the start.")] = 2,
+    decode: Annotated[int, typer.Option(help="Decode pods at the start.")] = 3,
     min_prefill: Annotated[int, typer.Option(help="Fewest prefill pods.")] = 1,
     max_prefill: Annotated[int, typer.Option(help="Most prefill pods.")] = 6,
     min_decode: Annotated[int, typer.Option(help="Fewest decode pods.")] = 1,
     max_decode: Annotated[int, typer.Option(help="Most decode pods.")] = 6,
     cold_start: Annotated[
-        str, typer.Option(help="Time that a pod takes from the asking to Ready.")
-    ] = "5s",
+        str | None,
+        typer.Option(help="Time that a pod takes from the asking to Ready; default: 5s emulated."),
+    ] = None,
     interval: Annotated[
         str, typer.Option(help="Time between two looks of the operator's loop.")
     ] = "2s",
@@ -105,79 +103,79 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> int:
     """Run a fleet on this machine: engines, gateway and the operator's loop, fed by real traffic."""
-    chosen = named_profile(profile)
+    options.one_of("--engine", engine, ENGINES)
+    options.one_of("--order", order, tuple(ORDERS))
     slo = Slo(
         ttft_s=options.seconds("--ttft", ttft),
         tpot_s=options.seconds("--tpot", tpot),
         attainment=options.share("--attainment", attainment),
     )
-    cold_start_s = options.seconds("--cold-start", cold_start)
-    limits = {
+    bounds = {
         Role.PREFILL: options.bounds("prefill", min_prefill, max_prefill),
         Role.DECODE: options.bounds("decode", min_decode, max_decode),
     }
-    spec = _spec(
-        chosen,
-        slo,
-        limits,
-        cold_start_s,
-        options.seconds("--interval", interval),
-        policy,
-        options.parameters(param),
-    )
-    check(spec)
-    duration_s = options.seconds("--for", for_) if for_ else None
-    if duration_s is None and not sys.stdout.isatty():
-        duration_s = DEFAULT_DURATION_S
+    start = {
+        Role.PREFILL: options.within("--prefill", prefill, bounds[Role.PREFILL]),
+        Role.DECODE: options.within("--decode", decode, bounds[Role.DECODE]),
+    }
+    behavior = _Behavior(options.seconds("--interval", interval), policy, options.parameters(param))
+    cold_start_s = options.seconds("--cold-start", cold_start) if cold_start else None
+    duration_s = _duration_s(for_)
     played = _played(trace, rate, seed)
     home = _folder(folder)
+    make = {"emulator": emulator, "vllm": vllm}[engine]
+    chosen = make(profile, cold_start_s, KV_LEASE_S, home)
+    spec = _spec(chosen, slo, bounds, behavior)
+    check(spec)
     setting = Setting(
         spec=spec,
-        launcher=_launcher(engine, chosen, cold_start_s),
+        start=start,
+        engine=chosen,
         folder=home,
         port=_port(port),
-        model=chosen.model,
-        order=options.one_of("--order", order, ("feasible-first", "fcfs", "edf")),
-        drain_s=60.0,
-        kv_lease_s=30.0,
+        order=order,
+        kv_lease_s=KV_LEASE_S,
     )
-    return _up(setting, played, chosen, duration_s, as_json=as_json)
+    requests = tuple(fitting(request, chosen.context_tokens) for request in played.requests)
+    return up(setting, replace(played, requests=requests), duration_s, as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class _Behavior:
+    """How the fleet is scaled."""
+
+    interval_s: float
+    policy: str
+    parameters: Mapping[str, float]
+
+
+def _duration_s(text: str | None) -> float | None:
+    """How long to play; None is until Ctrl-C, for which there must be a terminal."""
+    if text is not None:
+        return options.seconds("--for", text)
+    return None if sys.stdout.isatty() else DEFAULT_DURATION_S
 
 
 def _spec(
-    profile: EngineProfile,
-    slo: Slo,
-    limits: dict[Role, tuple[int, int]],
-    cold_start_s: float,
-    interval_s: float,
-    policy: str,
-    parameters: dict[str, float],
+    engine: ChosenEngine, slo: Slo, bounds: Mapping[Role, tuple[int, int]], behavior: _Behavior
 ) -> FleetSpec:
     """One profile for both roles; how fast things may come down follows from the cold start."""
     roles = {
         role: RoleSpec(
-            profile=profile, min_replicas=low, max_replicas=high, lead_time_s=cold_start_s
+            profile=engine.profile,
+            min_replicas=low,
+            max_replicas=high,
+            lead_time_s=engine.lead_time_s,
         )
-        for role, (low, high) in limits.items()
+        for role, (low, high) in bounds.items()
     }
     return FleetSpec(
         slo=slo,
         roles=MappingProxyType(roles),
-        behavior=Behavior(down_window_s=4 * cold_start_s + 10.0),
-        policy=policy,
-        parameters=MappingProxyType(parameters),
-        interval_s=interval_s,
-    )
-
-
-def _launcher(engine: str, profile: EngineProfile, cold_start_s: float) -> EmulatorLauncher:
-    options.one_of("--engine", engine, ("emulator", "vllm"))
-    return EmulatorLauncher(
-        profile=profile.name,
-        model=profile.model,
-        cold_start_s=cold_start_s,
-        kv_lease_s=30,
-        drain_s=60.0,
+        behavior=Behavior(down_window_s=4 * engine.lead_time_s + 10.0),
+        policy=behavior.policy,
+        parameters=MappingProxyType(dict(behavior.parameters)),
+        interval_s=behavior.interval_s,
     )
 
 
@@ -188,7 +186,7 @@ def _played(path: Path | None, rate_rps: float | None, seed: int) -> Trace:
     if path is None and azure is not None and azure.exists():
         path = azure
     if path is None:
-        return generate(rate_rps or 5.5, 3600.0, seed)
+        return generate(rate_rps or AZURE_RATE_RPS, 3600.0, seed)
     trace = read_trace(path)
     return trace if rate_rps is None else at_rate(trace, rate_rps, seed)
 
@@ -212,65 +210,3 @@ def _port(asked: int | None) -> int:
         except InvalidInputError:
             typer.echo(f"port {DEFAULT_PORT} is taken: the gateway takes another", err=True)
     return free_port()
-
-
-def _up(
-    setting: Setting,
-    trace: Trace,
-    profile: EngineProfile,
-    duration_s: float | None,
-    *,
-    as_json: bool,
-) -> int:
-    slo = setting.spec.slo
-    player = Player(setting.gateway_url, setting.model, trace.requests, duration_s)
-    history = History(slo=slo, started_s=time.time())
-    console = Console(stderr=as_json)
-    title = (
-        f"tandem up: {trace.name} on {profile.name}, TTFT {slo.ttft_s:g} s, TPOT {slo.tpot_s:g} s, "
-        f"attainment {slo.attainment:.1%}"
-    )
-    console.print(title, highlight=False)
-    console.print(f"gateway {setting.gateway_url}   logs {setting.folder}", highlight=False)
-    with _watching(console, history, player, title) as report:
-        asyncio.run(run_session(setting, player, history, report))
-    found = summary(history, player.felt, profile, time.time())
-    if as_json:
-        typer.echo(json.dumps(found, indent=1))
-    else:
-        view.print_summary(console, found)
-    return 0
-
-
-@contextmanager
-def _watching(
-    console: Console, history: History, player: Player, title: str
-) -> Iterator[Callable[[Tick], None]]:
-    """What is done with each tick: into the history, and onto the screen or into the log."""
-    if not console.is_terminal:
-        yield _log(console, history, player)
-        return
-
-    def screen() -> object:
-        return view.screen(history, player.felt, time.time() - history.started_s, title)
-
-    with Live(get_renderable=screen, console=console, refresh_per_second=_FRAMES_PER_S):  # type: ignore[arg-type]
-        yield history.add
-
-
-def _log(console: Console, history: History, player: Player) -> Callable[[Tick], None]:
-    said_s = 0.0
-
-    def report(tick: Tick) -> None:
-        nonlocal said_s
-        history.add(tick)
-        now_s = time.time() - history.started_s
-        for change in tick.changes:
-            console.print(view.change_line(history, change), highlight=False, soft_wrap=True)
-        if tick.error:
-            console.print(tick.error, highlight=False, soft_wrap=True)
-        if now_s - said_s >= _STATUS_S:
-            said_s = now_s
-            console.print(view.line(history, player.felt, now_s), highlight=False, soft_wrap=True)
-
-    return report

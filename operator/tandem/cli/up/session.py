@@ -5,7 +5,7 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -13,10 +13,10 @@ from pathlib import Path
 import aiohttp
 
 from tandem.api.role import Role
+from tandem.cli.up.engine import DRAIN_S, ChosenEngine
 from tandem.cli.up.history import History
 from tandem.cli.up.load import Player
 from tandem.cluster.local.addresses import LOOPBACK
-from tandem.cluster.local.engines import EngineLauncher
 from tandem.cluster.local.fleet import LocalCluster
 from tandem.cluster.local.memory import FileStore
 from tandem.cluster.local.process import Process
@@ -27,6 +27,7 @@ from tandem.errors import TandemError
 from tandem.planner.spec import FleetSpec
 
 _GATEWAY_START_S = 30.0
+_RESTARTS = 2  # of one pod before the fleet is given up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +35,11 @@ class Setting:
     """What to run."""
 
     spec: FleetSpec
-    launcher: EngineLauncher
+    start: Mapping[Role, int]
+    engine: ChosenEngine
     folder: Path
     port: int
-    model: str
     order: str
-    drain_s: float
     kv_lease_s: float
 
     @property
@@ -53,8 +53,8 @@ class Setting:
         flags = {
             "--port": self.port,
             "--registry": registry,
-            "--profile": self.spec.roles[Role.DECODE].profile.name,
-            "--model": self.model,
+            "--profile": self.engine.profile_path(self.folder),
+            "--model": self.engine.model,
             "--ttft": f"{round(slo.ttft_s * 1000)}ms",
             "--tpot": f"{round(slo.tpot_s * 1000)}ms",
             "--order": self.order,
@@ -73,11 +73,11 @@ async def run(
 ) -> None:
     """Play the load against a fleet that scales itself; ends when the load does, or on a signal."""
     stop = asyncio.Event()
-    cluster = LocalCluster(setting.launcher, setting.folder, setting.drain_s)
+    cluster = LocalCluster(setting.engine.launcher, setting.folder, DRAIN_S)
     with _signals(stop):
         try:
             async with _gateway(setting, cluster.registry_path, stop):
-                await _first_pods(cluster, setting.spec, stop)
+                await _first_pods(cluster, setting.start, stop)
                 await _serve(setting, cluster, player, history, report, stop)
         finally:
             await _end(cluster, stop)
@@ -155,15 +155,17 @@ async def _until_healthy(url: str, process: Process) -> None:
             await asyncio.sleep(0.1)
 
 
-async def _first_pods(cluster: LocalCluster, spec: FleetSpec, stop: asyncio.Event) -> None:
-    """Ask for the minima and wait until each role has a pod that serves."""
-    for role, bounds in spec.roles.items():
-        await cluster.scale(role, bounds.min_replicas)
+async def _first_pods(
+    cluster: LocalCluster, start: Mapping[Role, int], stop: asyncio.Event
+) -> None:
+    """Ask for the first pods and wait until all of them serve."""
+    for role, replicas in start.items():
+        await cluster.scale(role, replicas)
     while not stop.is_set():
         pods = await cluster.pods()
-        if {pod.role for pod in pods if pod.phase is PodPhase.READY} >= set(spec.roles):
+        if all(pod.phase is PodPhase.READY for pod in pods):
             return
-        broken = next((pod.message for pod in pods if pod.restarts > 2), None)  # noqa: PLR2004
+        broken = next((pod.message for pod in pods if pod.restarts > _RESTARTS), None)
         if broken:
             raise NotUpError(broken)
         await cluster.wait_changed(0.5)
@@ -182,7 +184,8 @@ async def _end(cluster: LocalCluster, stop: asyncio.Event) -> None:
 
 
 @contextlib.contextmanager
-def _signals(stop: asyncio.Event):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    """Ctrl-C and SIGTERM ask for an orderly end."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)

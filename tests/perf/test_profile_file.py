@@ -6,7 +6,7 @@ import pytest
 from tests.tandem_engine.emulator.rig import PROFILE, profile
 
 from tandem.errors import InvalidInputError
-from tandem_engine.emulator.profile_file import read
+from tandem.perf.profile_file import read, write
 
 TOML = """
 model = "m"
@@ -23,14 +23,14 @@ cold_start_s = { weights = 2.0, warm = 1.0 }
 def test_a_profile_comes_back_from_json_as_it_was(tmp_path: Path) -> None:
     told = profile(cold_start_s=(("weights", 1.0),))
     file = tmp_path / "any.json"
-    file.write_text(json.dumps(asdict(told)))
-    assert read(file) == told
+    write(told, file)
+    assert read(file, "--profile") == told
 
 
 def test_a_toml_file_names_its_profile_and_keeps_the_order_of_stages(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(TOML)
-    found = read(file)
+    found = read(file, "--profile")
     assert (found.name, found.cold_start_s) == ("mine", (("weights", 2.0), ("warm", 1.0)))
 
 
@@ -54,6 +54,6 @@ def test_a_wrong_file_says_what_is_wrong(
     if text is not None:
         file.write_text(text)
     with pytest.raises(InvalidInputError) as refused:
-        read(file)
+        read(file, "--profile")
     message = str(refused.value)
-    assert all(word in message for word in ["--profile-file", "p.json", *words])
+    assert all(word in message for word in ["--profile", "p.json", *words])

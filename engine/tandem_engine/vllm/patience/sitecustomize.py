@@ -38,9 +38,11 @@ class PatientLoader(Loader):
         self.usual = usual
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """Make the module as usual."""
         return self.usual.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
+        """Run the module as usual, then slow it down."""
         self.usual.exec_module(module)
         slow_down(module.nixlBind)
 
@@ -51,6 +53,7 @@ class PatientFinder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        """Our loader for NIXL's wrapper; None, so Python looks on, for all else."""
         if not (fullname.startswith("nixl_cu") and fullname.endswith("._api")):
             return None
         spec = PathFinder.find_spec(fullname, path, target)

@@ -120,6 +120,7 @@ def questions() -> list[list[int]]:
 
 
 def main(directory: Path) -> None:
+    """Make the model in `directory`, unless a complete one stands there."""
     if (directory / "complete").exists():
         return
     tokens = tokenizer()

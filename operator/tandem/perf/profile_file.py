@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +11,26 @@ from pydantic import TypeAdapter, ValidationError
 from tandem.errors import InvalidInputError
 from tandem.perf.engine_profile import EngineProfile
 
-FLAG = "--profile-file"
 
-
-def read(path: Path) -> EngineProfile:
-    """The profile that a file holds; what is wrong with it names the field."""
+def read(path: Path, field: str) -> EngineProfile:
+    """The profile that a file holds; what is wrong with it names the field of the file."""
     try:
         fields = _fields(path)
     except OSError as error:
-        raise InvalidInputError(FLAG, str(path), f"a file to read ({error.strerror})") from error
+        raise InvalidInputError(field, str(path), f"a file to read ({error.strerror})") from error
     except ValueError as error:
-        raise InvalidInputError(FLAG, str(path), f"a JSON or TOML file ({error})") from error
+        raise InvalidInputError(field, str(path), f"a JSON or TOML file ({error})") from error
     try:
         return TypeAdapter(EngineProfile).validate_python(fields)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise InvalidInputError(f"{FLAG} {path}: {where}", first["input"], first["msg"]) from error
+        raise InvalidInputError(f"{field} {path}: {where}", first["input"], first["msg"]) from error
+
+
+def write(profile: EngineProfile, path: Path) -> None:
+    """Write a profile as JSON, for `read`."""
+    path.write_text(json.dumps(asdict(profile), indent=1), encoding="utf-8")
 
 
 def _fields(path: Path) -> dict[str, Any]:
