@@ -26,6 +26,7 @@ class Act:
     """What the engine does with one leg; by default it answers at once."""
 
     delay_s: float = 0.0  # before its answer's head
+    gate: asyncio.Event | None = None  # likewise, until the test opens it
     hang: bool = False  # never answers
     reset: bool = False  # closes the connection without a word
     status: int = 200
@@ -93,6 +94,8 @@ class FakeEngine:
         if not leg.is_prefill and act.status == 200 and not act.abort:
             self.fabric.discard(leg.kv_id)
         await asyncio.sleep(3600 if act.hang else act.delay_s)
+        if act.gate is not None:
+            await act.gate.wait()
         if act.reset:
             assert request.transport is not None
             request.transport.abort()

@@ -56,11 +56,13 @@ async def test_in_the_prefill_leg_its_connection_is_closed() -> None:
 
 async def test_between_the_legs_its_kv_is_let_go_by_a_decode_leg() -> None:
     async with fleet() as made:
-        made["p0"].acts.append(Act(delay_s=0.05))
+        prefilled = asyncio.Event()
+        made["p0"].acts.append(Act(gate=prefilled))
         async with impatient(made):
             await made.until(lambda: made["p0"].legs)
             made.list_pods("p0")
-            await made.until(lambda: made.fabric)
+            prefilled.set()
+            await made.until(lambda: made.desk.dispatch.loads(Role.PREFILL)[0].pinned)
         await asyncio.sleep(0.05)
         made.list_pods()
         await cancelled(made)
@@ -72,11 +74,13 @@ async def test_between_the_legs_its_kv_is_let_go_by_a_decode_leg() -> None:
 
 async def test_between_the_legs_with_no_decode_pod_the_lease_lets_go() -> None:
     async with fleet(kv_lease_s=0.5, margin_s=0.3) as made:
-        made["p0"].acts.append(Act(delay_s=0.05))
+        prefilled = asyncio.Event()
+        made["p0"].acts.append(Act(gate=prefilled))
         async with impatient(made):
             await made.until(lambda: made["p0"].legs)
             made.list_pods("p0")
-            await made.until(lambda: made.fabric)
+            prefilled.set()
+            await made.until(lambda: made.desk.dispatch.loads(Role.PREFILL)[0].pinned)
         await cancelled(made)
         assert await made.metric(RELEASES, outcome="failed") == 1
         assert not made["d0"].legs, "expired KV is never asked for"

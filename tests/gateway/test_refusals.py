@@ -45,13 +45,15 @@ async def test_a_prompt_larger_than_any_kv_is_refused_when_its_ids_are_counted()
 
 async def test_a_full_queue_is_told_when_to_come_back() -> None:
     async with fleet(max_queue=1) as made:
-        made["p0"].acts.append(Act(delay_s=0.3))
+        prefilled = asyncio.Event()
+        made["p0"].acts.append(Act(gate=prefilled))
         asked = [asyncio.create_task(made.ask())]
         await made.until(lambda: made["p0"].legs)
         asked.append(asyncio.create_task(made.ask()))
         await made.until(lambda: made.desk.dispatch.queued_requests)
         async with made.user.post(made.url + "/v1/completions", json={"prompt": "a"}) as answer:
             assert (answer.status, answer.headers["Retry-After"]) == (429, "1")
+        prefilled.set()
         assert [status for status, _ in await asyncio.gather(*asked)] == [200, 200]
         assert await made.metric(FINISHED, outcome="refused") == 1
         assert await made.metric(SLO, ttft="missed", tpot="missed") == 1

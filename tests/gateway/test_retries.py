@@ -122,10 +122,12 @@ async def test_a_stream_that_breaks_after_its_first_token_is_cut(act: Act, told:
 
 async def test_a_decode_leg_is_never_sent_after_the_lease() -> None:
     async with fleet(kv_lease_s=0.6, margin_s=0.3) as made:
-        made["p0"].acts.append(Act(delay_s=0.1))
+        prefilled = asyncio.Event()
+        made["p0"].acts.append(Act(gate=prefilled))
         asked = asyncio.create_task(made.stream())
         await made.until(lambda: made["p0"].legs)
         made.list_pods("p0")  # the decode pod goes while the prompt is computed
+        prefilled.set()
         await made.until(lambda: made.desk.dispatch.queued_requests)  # the lease is over
         first = set(made.fabric)
         made.list_pods()
@@ -137,10 +139,12 @@ async def test_a_decode_leg_is_never_sent_after_the_lease() -> None:
 
 async def test_a_decode_pod_that_comes_within_the_lease_gets_the_leg() -> None:
     async with fleet(kv_lease_s=3.0, margin_s=0.5) as made:
-        made["p0"].acts.append(Act(delay_s=0.05))
+        prefilled = asyncio.Event()
+        made["p0"].acts.append(Act(gate=prefilled))
         asked = asyncio.create_task(made.stream())
         await made.until(lambda: made["p0"].legs)
         made.list_pods("p0")
+        prefilled.set()
         await made.until(lambda: made.fabric)
         await asyncio.sleep(0.1)
         made.list_pods()

@@ -17,9 +17,8 @@ from tandem.gateway.failures import LegFailedError, RefusedByEngineError, Waited
 from tandem.gateway.metrics import Outcome
 from tandem.gateway.request import ClientRequest, Endpoint, parse
 
-_numbers = (
-    itertools.count()
-)  # users may send the same X-Request-Id twice; tries need names of their own
+# Users may send the same X-Request-Id twice; each try needs a name of its own.
+_numbers = itertools.count()
 _log = logging.getLogger("tandem.gateway")
 _JSON = {"content-type": "application/json"}
 
@@ -81,19 +80,21 @@ async def _answered(
 
 async def _tried(desk: Desk, request: ClientRequest, client: Client, account: Account) -> Outcome:
     """Try pair after pair; each try keeps the arrival, and so the deadline, of the first."""
-    for attempt in itertools.count():
-        key = f"{request.request_id}#{next(_numbers)}"
-        route = desk.sizing.route_request(
-            request, key, account.arrival_s, desk.dispatch.loads(Role.DECODE)
-        )
+    for _ in range(desk.settings.retries):
         try:
-            return await Attempt(desk, request, route, client, account).run()
+            return await _attempt(desk, request, client, account).run()
         except LegFailedError as failure:
-            if attempt == desk.settings.retries:
-                raise
             desk.metrics.retries.add(failure.leg, failure.reason)
             _log.info("%s: %s; tried again", request.request_id, failure)
-    raise AssertionError("unreachable")
+    return await _attempt(desk, request, client, account).run()
+
+
+def _attempt(desk: Desk, request: ClientRequest, client: Client, account: Account) -> Attempt:
+    """One more try, sized by what is known now."""
+    key = f"{request.request_id}#{next(_numbers)}"
+    decode = desk.dispatch.loads(Role.DECODE)
+    route = desk.sizing.route_request(request, key, account.arrival_s, decode)
+    return Attempt(desk, request, route, client, account)
 
 
 async def _refuse_full(desk: Desk, client: Client) -> Outcome:
