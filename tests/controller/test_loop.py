@@ -68,6 +68,7 @@ def loop(
     metrics: FakeMetrics,
     fleet: FleetSpec,
     ticks: list[Tick],
+    *,
     store: FakeStore | None = None,
     now_s: Callable[[], float] = lambda: 1000.0,
 ) -> FleetLoop:
@@ -92,7 +93,7 @@ LIVE = Traffic(
 async def test_a_tick_asks_the_cluster_for_what_was_planned_and_remembers() -> None:
     cluster, store = FakeCluster(), FakeStore()
     fleet = spec(prefill=2, decode=3)
-    done = await loop(cluster, FakeMetrics(LIVE), fleet, [], store).tick()
+    done = await loop(cluster, FakeMetrics(LIVE), fleet, [], store=store).tick()
     assert cluster.wanted == {Role.PREFILL: 2, Role.DECODE: 3}
     assert {(c.role, c.before, c.after) for c in done.changes} == {
         (Role.PREFILL, 1, 2),

@@ -52,7 +52,7 @@ class Traffic:
         finished: requests that ended in the interval, whatever became of them.
         met_ttft, met_tpot, met_both: how many of `finished` met those targets.
         queued_requests, queued_tokens: waiting for prefill now, and their uncached input tokens.
-        running: requests in the engines of a role now.
+        running: mean requests in an engine of a role now.
         kv_usage: mean share of KV in use per role now.
         utilisation: share of the role's capacity in use over the interval, as an HPA would see it.
         in_flight: requests at a pod now, by pod name; tells whom to drain.
