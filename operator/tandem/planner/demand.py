@@ -12,10 +12,23 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from tandem.errors import InvalidInputError
-from tandem.planner import lengths
 
 Floats = NDArray[np.float64]
 MOST_POINTS = 256  # of a mix; twice as many double the time of a prediction and move it by < 1 %
+BUCKETS = (  # a doubling of (uncached input, input, output), each coarser than the one before
+    (8, 8, 8),
+    (8, 8, 2),
+    (8, 4, 1),
+    (8, 2, 0.5),
+    (8, 2, 0.25),
+    (8, 1, 0.25),
+    (4, 1, 0.25),
+    (2, 1, 0.25),
+    (1, 0.5, 0.1),
+    (0.5, 0.25, 0.1),
+)
+BUCKET_PLACES = np.array([2**40, 2**20, 1])  # one number for three buckets
+WIDE = 0.003  # squared variation of outputs in a bucket that matters; a bucket of 8 a doubling has 0.0006
 SMALLEST_CV = 1e-3  # below it lengths are constant; moments of strata would drown in rounding
 # Probabilities between which a law is replaced by two points: finer where percentiles are read, and for
 # inputs, whose tail meets the TTFT target; outputs act through moments and the averaging of TPOT.
@@ -153,16 +166,39 @@ def lognormal(mean: float, cv: float, strata: Sequence[float]) -> tuple[Floats, 
 
 
 def coarsened(cells: ArrayLike) -> Floats:
-    """Rows (input, cached, output, weight) merged by length buckets until few; weighted means stay."""
+    """Rows (input, cached, output, weight) merged by length buckets until few.
+
+    What must be computed of a prompt keeps the finest buckets: its time meets the TTFT target directly.
+    Outputs of a wide bucket become two points with their first three moments, because contexts grow with
+    the square of the output.
+    """
     table = np.asarray(cells, dtype=np.float64)
-    for per_doubling in (lengths.PER_DOUBLING, 4, 2, 1, 0.5, 0.25):
-        buckets = np.floor(np.log2(np.maximum(table[:, :3], 1.0)) * per_doubling)
-        keys, group = np.unique(buckets, axis=0, return_inverse=True)
-        if len(keys) <= MOST_POINTS:
-            break
-    weight = np.bincount(group, table[:, 3])
-    means = [np.bincount(group, table[:, 3] * table[:, column]) / weight for column in range(3)]
-    return np.column_stack([*means, weight])
+    new = table[:, 0] - table[:, 1]
+    octaves = np.log2(np.maximum(np.column_stack([new, table[:, 0], table[:, 2]]), 1.0))
+    for resolution in BUCKETS:
+        buckets = np.floor(octaves * resolution).astype(np.int64) @ BUCKET_PLACES
+        keys, group = np.unique(buckets, return_inverse=True)
+        if len(keys) <= MOST_POINTS and len(rows := _merged(table, group)) <= MOST_POINTS:
+            return rows
+    return _merged(table, group)
+
+
+def _merged(table: Floats, group: NDArray[np.intp]) -> Floats:
+    """One row for each group of rows, two where its outputs differ much."""
+    inputs, cached, outputs, weights = table.T
+    total = np.bincount(group, weights)
+    first, second, third = (np.bincount(group, weights * outputs**k) / total for k in (1, 2, 3))
+    means = [np.bincount(group, weights * lengths) / total for lengths in (inputs, cached)]
+    wide = second - first**2 > WIDE * first**2
+    low, high, share = _two_points(first[wide], second[wide], third[wide])
+    split = [mean[wide] for mean in means]
+    return np.concatenate(
+        [
+            np.column_stack([*means, first, total])[~wide],
+            np.column_stack([*split, low, total[wide] * share]),
+            np.column_stack([*split, high, total[wide] * (1 - share)]),
+        ]
+    )
 
 
 def _two_points(first: Floats, second: Floats, third: Floats) -> tuple[Floats, Floats, Floats]:

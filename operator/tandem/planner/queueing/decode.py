@@ -18,6 +18,7 @@ Two refinements, both derived here and checked against `perf.engine` (docs/conce
 """
 
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 from scipy.special import gammaincc
@@ -28,9 +29,10 @@ from tandem.planner.demand import Floats, LengthMix
 from tandem.planner.queueing.sharing import Sharing
 from tandem.planner.queueing.wait import ENDLESS, NO_WAIT, Wait
 
-# Requests that find KV full, over P(K > M): the first in the queue keeps smaller ones out. Measured
-# 1.5 to 3.2 at 55 to 93 % of mean use; at 5 the planner would add a replica at two thirds.
-HEAD_OF_LINE = 2.5
+# Requests that wait for KV, over P(K > M) with M the room less one prompt: the first in the queue keeps
+# smaller ones out. Simulations at 55 to 93 % of mean use gave 0.7 to 2.2 (benchmarks/planner/errors.py); the
+# upper end is taken, because what preemption costs besides is not modelled.
+HEAD_OF_LINE = 2.0
 LEAST_TOKENS_PER_S = 1e-9  # an idle pool, without a division by zero
 
 
@@ -47,7 +49,8 @@ class DecodeWork:
         heavy_s: E[b²]/b.
         context_tokens: C₁, with the half block that paging wastes.
         context_variance: of a resident's context at a random moment.
-        capacity: most residents of a replica, by its batch cap or by the KV that they hold.
+        batch_cap: most residents of a replica.
+        capacity: those that KV holds at mean contexts, if fewer: what a replica does at most follows.
         kv_tokens: KV that residents can fill, less the prompt for which the first in the queue waits.
 
     """
@@ -61,6 +64,7 @@ class DecodeWork:
     heavy_s: float
     context_tokens: float
     context_variance: float
+    batch_cap: float
     capacity: float
     kv_tokens: float
 
@@ -127,6 +131,7 @@ def work(profile: EngineProfile, lengths: LengthMix) -> DecodeWork:
         heavy_s=resident_s + cost.gamma_s_per_token**2 * variance / resident_s,
         context_tokens=held,
         context_variance=variance,
+        batch_cap=float(profile.batch_cap),
         capacity=max(1.0, min(profile.batch_cap, room / held)),
         kv_tokens=room,
     )
@@ -146,7 +151,7 @@ def pool(
         each_s=work.heavy_s,
         alone_s=work.resident_s,
         replicas=replicas,
-        most=work.capacity * replicas * scale,
+        most=work.batch_cap * replicas * scale,
     )
     states, shares, full = sharing.states()
     others_s = states * work.heavy_s / replicas
@@ -163,7 +168,7 @@ def pool(
         residents=residents,
         busy=float(shares @ (others_s >= work.resident_s)),
         relaxation_s=work.residual_steps * work.step_s(residents) / free,
-        admission=_admission(work, rate_rps, replicas, max(full, kv.shortage(work.kv_tokens))),
+        admission=_admission(work, rate_rps, replicas, full, kv.shortage(work.kv_tokens)),
         kv_tokens=kv.mean_tokens,
     )
 
@@ -194,10 +199,21 @@ class _Kv:
         return min(1.0, HEAD_OF_LINE * beyond)
 
 
-def _admission(work: DecodeWork, rate_rps: float, replicas: int, probability: float) -> Wait:
-    """Who waits does so as behind a full pool, which serves faster than requests come."""
+def _admission(
+    work: DecodeWork, rate_rps: float, replicas: int, full: float, short_of_kv: float
+) -> Wait:
+    """Wait for a place in the batch or for KV, whichever is likelier.
+
+    Who waits does so as behind full replicas, which serve faster than requests come. Batches fill up
+    together, since load is level. KV runs short where contexts are large just now: such waits last longer
+    by their variation, and, half way between one replica's own and the pool's, by √replicas.
+    """
     most_rps = work.capacity * replicas / (work.mean_steps * work.step_s(work.capacity))
-    return Wait(probability, most_rps - rate_rps) if probability > 0 else NO_WAIT
+    spare_rps = most_rps - rate_rps
+    if short_of_kv > full:
+        spare_rps /= (1 + work.context_variance / work.context_tokens**2) * sqrt(replicas)
+    probability = max(full, short_of_kv)
+    return Wait(probability, spare_rps) if probability > 0 else NO_WAIT
 
 
 def _overloaded(work: DecodeWork) -> DecodePool:
