@@ -47,16 +47,22 @@ class Limited:
 Limit = Callable[[Situation, Pair], Limited]
 
 
-def hold(situation: Situation, targets: Pair) -> Limited:
-    """Nothing moves on figures that are missing, stale or impossible."""
+def unknown(situation: Situation) -> str:
+    """Why arrivals are missing, stale or impossible; empty where they are known or not needed."""
     arrivals = usable(
         situation.observation.traffic.arrivals,
         MOST_RATE_RPS * MOST_INTERVAL_S,
         situation.spec.behavior.stale_after_s,
     )
     if not (situation.needs_traffic and isinstance(arrivals, Missing)):
-        return Limited(targets)
-    return Limited(situation.current, f"arrivals are unknown: {arrivals.reason}")
+        return ""
+    return f"arrivals are unknown: {arrivals.reason}"
+
+
+def hold(situation: Situation, targets: Pair) -> Limited:
+    """Nothing moves on figures that are missing, stale or impossible."""
+    why = unknown(situation)
+    return Limited(situation.current, why) if why else Limited(targets)
 
 
 def up_step(situation: Situation, targets: Pair) -> Limited:

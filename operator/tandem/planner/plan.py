@@ -1,11 +1,12 @@
 """`plan`: one observation and what is remembered -> targets per role, with reasons. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from tandem.api.role import Role
 from tandem.planner import memory as memories
 from tandem.planner.demand import Demand, from_cells
-from tandem.planner.limits import Situation, limited, with_wishes
+from tandem.planner.limits import Situation, limited, unknown, with_wishes
 from tandem.planner.model import Bottleneck, Clamp, Decision, Memory, Plan, Prediction
 from tandem.planner.observation import Observation
 from tandem.planner.policies.proposal import Proposal
@@ -31,6 +32,9 @@ def plan(observation: Observation, memory: Memory, spec: FleetSpec) -> Plan:
     )
     targets, clamps = limited(situation, proposal.wishes)
     prediction = _prediction(memory, spec, targets)
+    why_not = unknown(situation)
+    if why_not:  # what a policy says of old figures is no reason for what holds now
+        proposal = replace(proposal, reasons=dict.fromkeys(Role, f"held: {why_not}"))
     return Plan(
         roles={role: _decision(proposal, targets, clamps, role) for role in Role},
         memory=with_wishes(situation, proposal.wishes),
