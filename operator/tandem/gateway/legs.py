@@ -17,7 +17,7 @@ from tandem.gateway.settings import Settings
 
 _CONNECT_S = 2.0  # a pod of the list that does not accept within this is gone
 _KEEP_ALIVE_S = 3.0  # vLLM's server closes after 5 s: a leg sent at that moment would be lost
-_HICCUP_S = 10.0  # a prefill leg may take this and _SLOWER times what its profile says
+_HICCUP_S = 20.0  # a prefill leg may take this and _SLOWER times what its profile says
 _SLOWER = 5.0
 _UNSTREAMED_S = 600.0  # silence of a whole answer that is being decoded
 _LARGE_BODY = 2**20  # bytes; from there aiohttp wants a file, which it sends piece by piece
