@@ -128,7 +128,7 @@ def test_an_engine_that_is_killed_is_started_again_and_the_load_goes_on(tmp_path
             stderr=subprocess.PIPE,
             text=True,
         )
-        victim = wait_for_engine(tmp_path, "decode-1.log")
+        victim = wait_for_engine(tmp_path, "decode-2.log")
         time.sleep(8.0)
         os.kill(victim, signal.SIGKILL)
         out, err = child.communicate(timeout=150)

@@ -10,7 +10,7 @@ import typer
 
 from tandem.api.policy_names import POLICY_NAMES, QUEUE_ORDERS
 from tandem.api.role import Role
-from tandem.cli import options
+from tandem.cli import options, reachable
 from tandem.cli.simulate import inputs, table
 from tandem.perf.library import profile as library_profile
 from tandem.planner.spec import FleetSpec, Slo
@@ -101,6 +101,7 @@ def run(
         trace=inputs.trace(trace, duration, rate, seed),
         seed=seed,
     )
+    reachable.require(spec.slo, roles[Role.PREFILL].profile, scenario.trace.requests)
     figures = _played(scenario)
     if as_json:
         typer.echo(json.dumps(figures, indent=2, allow_nan=False))

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from tandem.api.role import Role
-from tandem.cli import options
+from tandem.cli import options, reachable
 from tandem.cli.up.engine import ENGINES, ChosenEngine, emulator, fitting, vllm
 from tandem.cli.up.session import Setting
 from tandem.cli.up.show import up
@@ -127,6 +127,8 @@ def run(
     chosen = make(profile, cold_start_s, KV_LEASE_S, home)
     spec = _spec(chosen, slo, bounds, behavior)
     check(spec)
+    requests = tuple(fitting(request, chosen.context_tokens) for request in played.requests)
+    reachable.require(slo, chosen.profile, requests)
     setting = Setting(
         spec=spec,
         start=start,
@@ -136,7 +138,6 @@ def run(
         order=order,
         kv_lease_s=KV_LEASE_S,
     )
-    requests = tuple(fitting(request, chosen.context_tokens) for request in played.requests)
     return up(setting, replace(played, requests=requests), duration_s, as_json=as_json)
 
 
