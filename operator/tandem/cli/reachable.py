@@ -16,7 +16,11 @@ def require(slo: Slo, profile: EngineProfile, requests: Sequence[TraceRequest]) 
 
     Longer prompts may still be too long for it: that is what a run is to show.
     """
-    tokens = min(request.input_tokens for request in requests)
+    most = profile.kv.capacity_tokens
+    held = [r.input_tokens for r in requests if r.input_tokens + r.output_tokens <= most]
+    if not held:
+        return  # nothing can be served at all, which is another mistake
+    tokens = min(held)
     step_s = profile.decode.step_s(1, tokens)
     first_s = profile.prefill_s(tokens)
     if profile.first_token is Role.DECODE:
