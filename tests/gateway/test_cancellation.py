@@ -100,6 +100,18 @@ async def test_while_the_decode_leg_is_being_accepted_its_kv_is_let_go(
         assert made.fabric == set()
 
 
+async def test_after_the_decode_leg_was_accepted_to_close_it_is_enough() -> None:
+    async with fleet() as made:
+        made["d0"].acts.append(Act(stall_after=0))
+        async with impatient(made):
+            await made.until(lambda: made["d0"].legs)
+            await asyncio.sleep(0.1)  # the head of its answer is on the way
+        await cancelled(made)
+        await made.until(lambda: made["d0"].legs[0].end == "closed")
+        assert len(made["d0"].legs) == 1
+        assert await made.metric(RELEASES) == 0
+
+
 async def test_while_it_decodes_the_stream_is_closed_upstream() -> None:
     async with fleet() as made:
         made["d0"].acts.append(Act(gap_s=0.05))

@@ -85,6 +85,19 @@ async def test_a_decode_pod_that_comes_in_time_is_given() -> None:
     assert await waiting == D0
 
 
+async def test_who_leaves_as_a_decode_pod_comes_is_not_given_it() -> None:
+    made = dispatch(P0, D0)
+    await made.prefill_pod(request("a"), wait_s=1)
+    made.set_pods([P0])
+    leaving = asyncio.create_task(made.decode_pod("a", until_s=1))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    made.set_pods([P0, D0])  # before the cancelled task has run
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    assert [len(load.tokens) for load in made.loads(Role.DECODE)] == [0]
+
+
 async def test_no_decode_pod_is_given_when_it_is_too_late() -> None:
     made = dispatch(P0, D0, now_s=5.0)
     await made.prefill_pod(request("a"), wait_s=1)

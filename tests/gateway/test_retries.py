@@ -121,7 +121,7 @@ async def test_a_stream_that_breaks_after_its_first_token_is_cut(act: Act, told:
 
 
 async def test_a_decode_leg_is_never_sent_after_the_lease() -> None:
-    async with fleet(kv_lease_s=0.6, margin_s=0.3) as made:
+    async with fleet(kv_lease_s=30, margin_s=29.7) as made:
         prefilled = asyncio.Event()
         made["p0"].acts.append(Act(gate=prefilled))
         asked = asyncio.create_task(made.stream())

@@ -15,7 +15,7 @@ from tandem.gateway import sse
 from tandem.gateway.account import Account
 from tandem.gateway.client import Client
 from tandem.gateway.desk import Desk
-from tandem.gateway.failures import LegFailedError
+from tandem.gateway.failures import LegFailedError, RefusedByEngineError
 from tandem.gateway.handover import Handover
 from tandem.gateway.metrics import Outcome
 from tandem.gateway.request import ClientRequest
@@ -38,22 +38,26 @@ class Attempt:
         self._route = route
         self._client = client
         self._account = account
-        self._unfetched: Handover | None = None
+        self._handover: Handover | None = None
+        self._is_fetched = (
+            False  # by the decode pod, or by one that lets go of it when it is closed
+        )
 
     async def run(self) -> Outcome:
         """Answer the user, or leave nothing behind."""
         try:
-            handover = await self._prefill(await self._turn())
-            self._unfetched = handover
+            handover = self._handover = await self._prefill(await self._turn())
             return await self._decode(await self._decode_pod(handover), handover)
-        except LegFailedError as failure:
-            self._desk.pods.failed(failure.pod)
+        except (LegFailedError, RefusedByEngineError) as failure:
+            self._is_fetched = False  # an engine that failed may never have asked for the KV
+            if isinstance(failure, LegFailedError):
+                self._desk.pods.failed(failure.pod)
             raise
         finally:
-            if self._unfetched is None:
+            if self._handover is None or self._is_fetched:
                 self._desk.dispatch.ended(self._route.key)
             else:
-                self._desk.releases.start(self._route.key, self._request, self._unfetched)
+                self._desk.releases.start(self._route.key, self._request, self._handover)
 
     async def _turn(self) -> RoutePod:
         began_s = time.monotonic()
@@ -79,7 +83,6 @@ class Attempt:
     async def _decode_pod(self, handover: Handover) -> RoutePod:
         pod = await self._desk.dispatch.decode_pod(self._route.key, handover.usable_until_s)
         if pod is None:
-            self._unfetched = None  # nowhere to send its release to, and soon it expires
             raise LegFailedError(Role.DECODE, "lease")
         return pod
 
@@ -88,19 +91,15 @@ class Attempt:
         if not self._request.stream:
             return await self._whole(pod, handover, sent_s)
         async with self._desk.engines.decode(pod.name, self._request, handover) as answer:
-            self._unfetched = None  # the engine has the leg: to close it lets the KV go
-            try:
-                begun, opening = await _opened(answer, pod.name)
-            except LegFailedError:
-                self._unfetched = handover  # an engine that aborts may never have asked for the KV
-                raise
+            self._is_fetched = True  # it will be: the engine has the leg
+            begun, opening = await _opened(answer, pod.name)
             self._fetched()
             self._desk.pods.served(pod.name)
             self._desk.metrics.handover.observe(time.monotonic() - sent_s)
             return await self._forward(pod, answer, begun, opening)
 
     def _fetched(self) -> None:
-        self._unfetched = None
+        self._is_fetched = True
         self._desk.dispatch.pulled(self._route.key)
 
     async def _forward(
