@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tandem.api.role import Role
 from tandem.planner.spec import FleetSpec, RatioBounds
 
+NEVER = 2**40  # replicas, more than any bound
 ROUNDING = 1e-9  # of prices: 3 x 0.1 fits a budget of 0.3
 UNBOUNDED = RatioBounds()
 Integers = NDArray[np.int64]
@@ -65,8 +66,9 @@ class Region:
         lowest, highest = self.ratio.lowest, self.ratio.highest
         if lowest is not None and lowest[0] > 0:
             high = np.minimum(high, prefills * lowest[1] // lowest[0])
-        if highest is not None and highest[0] > 0:
-            low = np.maximum(low, -(-prefills * highest[1] // highest[0]))
+        if highest is not None:
+            needed = -(-prefills * highest[1] // max(highest[0], 1))
+            low = np.maximum(low, needed if highest[0] > 0 else np.where(needed > 0, NEVER, 0))
         for purse in self.purses:
             high = np.minimum(high, purse.most_decodes(prefills))
         return low, high
@@ -75,7 +77,8 @@ class Region:
         """Whether a pair lies within."""
         low, high = self.bounds[Role.PREFILL]
         fewest, most = self.decodes(np.array([pair[Role.PREFILL]]))
-        return low <= pair[Role.PREFILL] <= high and fewest[0] <= pair[Role.DECODE] <= most[0]
+        is_between = bool(fewest[0] <= pair[Role.DECODE] <= most[0])
+        return is_between and low <= pair[Role.PREFILL] <= high
 
     def nearest(self, wish: Pair) -> Pair | None:
         """The pair within that serves a wish best; None when there is none.
@@ -91,8 +94,8 @@ class Region:
         prefills = prefills[allowed]
         decodes = np.clip(wish[Role.DECODE], fewest[allowed], most[allowed])
         pairs = {Role.PREFILL: prefills, Role.DECODE: decodes}
-        short = [1 - pairs[role] / max(wish[role], 1) for role in Role]
-        shortfall = np.maximum(0.0, np.maximum(*short))
+        short = [np.maximum(wish[role] - pairs[role], 0) / max(wish[role], 1) for role in Role]
+        shortfall = np.maximum(*short)
         distance = sum(np.abs(pairs[role] - wish[role]) for role in Role)
         best = np.lexsort((prefills, distance, np.round(shortfall, 12)))[0]
         return {role: int(pairs[role][best]) for role in Role}

@@ -33,6 +33,7 @@ from tandem.planner.queueing.wait import ENDLESS, NO_WAIT, Wait
 # smaller ones out. Simulations at 55 to 93 % of mean use gave 0.7 to 2.2 (benchmarks/planner/errors.py); the
 # upper end is taken, because what preemption costs besides is not modelled.
 HEAD_OF_LINE = 2.0
+LEAST_DISTANCE2 = 0.75  # z² of KV that is full on average: measured waits are then 1.3 stays
 LEAST_TOKENS_PER_S = 1e-9  # an idle pool, without a division by zero
 
 
@@ -114,7 +115,7 @@ def work(profile: EngineProfile, lengths: LengthMix) -> DecodeWork:
     span = np.maximum(steps - 1, 0.0)
     middle = start + span / 2
     context = float(share @ middle)
-    square = float(share @ (start**2 + start * span + span**2 / 3))
+    square = float(share @ (start**2 + start * span + span * (2 * span + 1) / 6))
     cost = profile.decode
     resident_s = max(cost.beta_s_per_sequence + cost.gamma_s_per_token * context, 1e-12)
     variance = max(0.0, square - context**2)
@@ -161,14 +162,17 @@ def pool(
     kv = _Kv(
         mean_tokens=residents * work.context_tokens + loading_tokens / replicas,
         variance=residents / free / replicas * (work.context_tokens**2 + work.context_variance),
+        room_tokens=work.kv_tokens,
     )
+    stay_s = work.residual_steps * work.step_s(residents)
+    most_rps = work.capacity * replicas / (work.mean_steps * work.step_s(work.capacity))
     return DecodePool(
         step_s=step_s,
         shares=shares,
         residents=residents,
         busy=float(shares @ (others_s >= work.resident_s)),
-        relaxation_s=work.residual_steps * work.step_s(residents) / free,
-        admission=_admission(work, rate_rps, replicas, full, kv.shortage(work.kv_tokens)),
+        relaxation_s=stay_s / free,
+        admission=_likelier(_wait(full, most_rps - rate_rps), kv.wait(stay_s, most_rps - rate_rps)),
         kv_tokens=kv.mean_tokens,
     )
 
@@ -185,35 +189,35 @@ def averaging(pool: DecodePool, steps: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kv:
-    """KV in use in a replica, taken as a gamma variable."""
+    """KV in use in a replica, taken as a gamma variable, and the room that it has."""
 
     mean_tokens: float
     variance: float
+    room_tokens: float
 
-    def shortage(self, room_tokens: float) -> float:
-        """The probability that a request finds too little of it free."""
+    def wait(self, stay_s: float, spare_rps: float) -> Wait:
+        """Wait of a request that finds too little KV free.
+
+        It lasts as long as KV stays above its room: a fluctuation z standard deviations out goes back in
+        T/z², T being how long residents stay on, since none is admitted meanwhile; and never sooner than
+        full replicas serve.
+        """
         if self.mean_tokens <= 0 or self.variance <= 0:
-            return 0.0
+            return NO_WAIT
         shape = self.mean_tokens**2 / self.variance
-        beyond = float(gammaincc(shape, shape * room_tokens / self.mean_tokens))
-        return min(1.0, HEAD_OF_LINE * beyond)
+        beyond = float(gammaincc(shape, shape * self.room_tokens / self.mean_tokens))
+        z = max(self.room_tokens - self.mean_tokens, 0.0) / sqrt(self.variance)
+        decay_per_s = min(spare_rps, (z**2 + LEAST_DISTANCE2) / stay_s)
+        return _wait(min(1.0, HEAD_OF_LINE * beyond), decay_per_s)
 
 
-def _admission(
-    work: DecodeWork, rate_rps: float, replicas: int, full: float, short_of_kv: float
-) -> Wait:
-    """Wait for a place in the batch or for KV, whichever is likelier.
+def _wait(probability: float, decay_per_s: float) -> Wait:
+    return Wait(probability, decay_per_s) if probability > 0 else NO_WAIT
 
-    Who waits does so as behind full replicas, which serve faster than requests come. Batches fill up
-    together, since load is level. KV runs short where contexts are large just now: such waits last longer
-    by their variation, and, half way between one replica's own and the pool's, by √replicas.
-    """
-    most_rps = work.capacity * replicas / (work.mean_steps * work.step_s(work.capacity))
-    spare_rps = most_rps - rate_rps
-    if short_of_kv > full:
-        spare_rps /= (1 + work.context_variance / work.context_tokens**2) * sqrt(replicas)
-    probability = max(full, short_of_kv)
-    return Wait(probability, spare_rps) if probability > 0 else NO_WAIT
+
+def _likelier(one: Wait, other: Wait) -> Wait:
+    """A place in the batch and KV are waited for at the same time."""
+    return one if one.probability >= other.probability else other
 
 
 def _overloaded(work: DecodeWork) -> DecodePool:

@@ -65,8 +65,8 @@ class Grid:
 
     def within(self, mass: Floats, seconds: Floats) -> Floats:
         """P(delay <= t) at each t, linear between the points; zero below zero."""
-        share = np.cumsum(mass)
-        return np.interp(seconds, self.times_s, share - mass / 2, left=0.0)
+        share = np.clip(np.cumsum(mass) - mass / 2, 0.0, 1.0)
+        return np.interp(seconds, self.times_s, share, left=0.0)
 
     def quantile_s(self, mass: Floats, shares: Floats) -> Floats:
         """The delays that these shares of requests do not exceed; infinite beyond the grid."""

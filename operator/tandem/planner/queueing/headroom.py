@@ -14,12 +14,13 @@ from tandem.planner.queueing import prefill
 from tandem.planner.queueing.tandem import Tandem
 
 AMPLE = 2.0  # a fleet whose tightest stage could carry twice the load has no bottleneck
+LEAST_RATE_RPS = 1e-9  # nobody comes: everything could grow without end
 BISECTIONS = 10  # of the prefill rate: to a thousandth of its range
 
 
 def growth(tandem: Tandem, prefills: int, decodes: int) -> Mapping[Bottleneck, float]:
     """The factor by which the rate could grow, per stage; below 1 the stage is too small already."""
-    if tandem.rate_rps <= 0:
+    if tandem.rate_rps < LEAST_RATE_RPS:
         return dict.fromkeys(_STAGES, inf)
     slack_s = _ttft_slack_s(tandem, decodes)
     work = tandem.decode_work

@@ -1,0 +1,122 @@
+from math import log2
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tandem.errors import InvalidInputError
+from tandem.planner.demand import (
+    INPUT_STRATA,
+    MOST_POINTS,
+    OUTPUT_STRATA,
+    coarsened,
+    from_cells,
+    from_means,
+    from_requests,
+    lognormal,
+)
+
+lengths = st.integers(1, 200_000)
+
+
+@pytest.mark.parametrize("strata", [INPUT_STRATA, OUTPUT_STRATA], ids=["input", "output"])
+@pytest.mark.parametrize("cv", [0.01, 0.3, 1.0, 2.0, 5.0])
+def test_points_have_the_first_three_moments_of_a_lognormal(
+    cv: float, strata: tuple[float, ...]
+) -> None:
+    points, weights = lognormal(100.0, cv, strata)
+
+    assert (points > 0).all()
+    assert weights.sum() == pytest.approx(1.0)
+    assert weights @ points == pytest.approx(100.0)
+    assert weights @ points**2 == pytest.approx(100.0**2 * (1 + cv**2))
+    assert weights @ points**3 == pytest.approx(100.0**3 * (1 + cv**2) ** 3)
+
+
+def test_percentiles_of_a_lognormal_are_met() -> None:
+    points, weights = lognormal(1.0, 1.0, INPUT_STRATA)
+    order = np.argsort(points)
+    share = np.cumsum(weights[order]) - weights[order] / 2
+    exact = np.exp(np.sqrt(np.log(2)) * np.array([0.0, 1.2816, 2.3263]) - np.log(2) / 2)
+
+    assert np.interp([0.5, 0.9, 0.99], share, points[order]) == pytest.approx(exact, rel=0.03)
+
+
+def test_constant_lengths_are_one_point() -> None:
+    mix = from_means(3000, 150)
+
+    assert (mix.input_tokens, mix.output_tokens, mix.weights) == ([3000.0], [150.0], [1.0])
+
+
+def test_independent_lengths_are_a_product_of_points() -> None:
+    mix = from_means(3000, 150, input_cv=1.0, output_cv=0.5, cached_tokens=300)
+
+    assert len(mix.weights) <= MOST_POINTS
+    assert mix.mean_input == pytest.approx(3000)
+    assert mix.mean_new == pytest.approx(2700)
+    assert mix.weights @ (mix.input_tokens * mix.output_tokens) == pytest.approx(3000 * 150)
+
+
+def test_a_mix_can_not_be_changed() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        from_means(3000, 150).weights[0] = 2.0
+
+
+def test_at_least_one_token_of_a_prompt_is_computed() -> None:
+    mix = from_cells([(100, 500, 10, 1.0)])
+
+    assert mix is not None
+    assert mix.mean_new == 1.0
+
+
+@pytest.mark.parametrize("cells", [[], [(100, 0, 10, 0.0)]], ids=["none", "of no weight"])
+def test_no_cells_are_no_mix(cells: list[tuple[int, int, int, float]]) -> None:
+    assert from_cells(cells) is None
+
+
+def test_no_requests_are_refused() -> None:
+    with pytest.raises(InvalidInputError, match="requests: 0 is not allowed: at least one"):
+        from_requests([], [])
+
+
+@given(st.lists(st.tuples(lengths, lengths), min_size=1, max_size=400))
+def test_merging_keeps_what_the_queues_are_made_of(requests: list[tuple[int, int]]) -> None:
+    inputs, outputs = np.array(requests, dtype=float).T
+    mix = from_requests(inputs, outputs)
+
+    assert len(mix.weights) <= MOST_POINTS
+    for power in (1, 2, 3):
+        assert mix.weights @ mix.output_tokens**power == pytest.approx(
+            np.mean(outputs**power), rel=0.01
+        )
+    assert mix.mean_input == pytest.approx(inputs.mean(), rel=1e-9)
+    assert (mix.input_tokens >= inputs.min() - 1e-6).all()
+    assert (mix.input_tokens <= inputs.max() + 1e-6).all()
+
+
+def test_a_long_trace_keeps_its_quadratic_prefill_work() -> None:
+    rng = np.random.default_rng(1)
+    inputs, outputs = np.exp(rng.normal(7, 1.2, 50_000)), np.exp(rng.normal(5, 1, 50_000))
+    mix = from_requests(inputs, outputs)
+
+    assert mix.weights @ mix.input_tokens**2 == pytest.approx(np.mean(inputs**2), rel=0.02)
+
+
+def test_buckets_are_those_of_the_gateway_while_there_is_room() -> None:
+    rows = coarsened([(2**k, 0, 100, 1.0) for k in range(1, 12)])
+
+    assert sorted(log2(row[0]) for row in rows) == list(range(1, 12))
+
+
+@pytest.mark.parametrize(
+    ("keep", "share"), [(100, 1.0), (10, 0.25), (1, 0.0)], ids=["all", "some", "none"]
+)
+def test_a_mix_can_be_cut(keep: float, share: float) -> None:
+    mix = from_cells([(5, 0, 10, 1.0), (50, 0, 10, 3.0)])
+    assert mix is not None
+    cut, kept = mix.where(mix.input_tokens <= keep)
+
+    assert kept == pytest.approx(share)
+    assert cut.weights.sum() == pytest.approx(1.0)
+    assert cut.mean_input == pytest.approx(5.0 if share == 0.25 else mix.mean_input)
