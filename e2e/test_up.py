@@ -219,3 +219,24 @@ def read_until(terminal: int, pattern: str, patience_s: float) -> str:
         except OSError:
             break
     return shown
+
+
+@pytest.mark.full
+def test_real_vllm_serves_a_fleet_that_is_up(tmp_path: Path, vllm_python: Path) -> None:
+    sizes = ["--prefill", "1", "--decode", "1", "--max-prefill", "1", "--max-decode", "1"]
+    slo = ["--ttft", "5s", "--tpot", "200ms", "--rate", "0.5"]
+    with marked(tmp_path) as environment:
+        ran = subprocess.run(
+            [TANDEM, "up", "--engine", "vllm", "--for", "40s", "--json", "--port", "0"]
+            + ["--dir", str(tmp_path), *sizes, *slo],
+            env={**environment, "TANDEM_VLLM_PYTHON": str(vllm_python)},
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stderr
+        assert until_none_left(tmp_path, 10.0) == []
+    summary = json.loads(ran.stdout)
+    assert summary["requests"] > 5
+    assert summary["finished"] == summary["requests"]

@@ -14,7 +14,7 @@ def request(arrival_s: float, output_tokens: int = 3, input_tokens: int = 5) -> 
 
 
 class Gateway:
-    """Answers `max_tokens` events, two in one chunk; `cut_after` ends a stream early, `status` refuses."""
+    """Answers `max_tokens` tokens and says so; `cut_after` ends a stream early, `status` refuses."""
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, object]] = []
@@ -29,11 +29,15 @@ class Gateway:
             await asyncio.sleep(60)
         response = web.StreamResponse(status=self.status)
         await response.prepare(asked)
-        count = body["max_tokens"] if self.cut_after is None else self.cut_after
-        await response.write(b"data: {}\n\n" * min(2, count))
-        for _ in range(count - 2):
+        if self.cut_after is not None:
+            await response.write(b"data: {}\n\n" * self.cut_after)
+            return response
+        count = body["max_tokens"]
+        for _ in range(count - 1):  # the last event carries two tokens, as vLLM's sometimes do
             await response.write(b"data: {}\n\n")
-        await response.write(b"data: [DONE]\n\n")
+        usage = b'data: {"choices":[],"usage":{"completion_tokens":%d}}\n\n' % count
+        await response.write(usage[:20])
+        await response.write(usage[20:] + b"data: [DONE]\n\n")
         return response
 
 
@@ -76,7 +80,7 @@ async def test_a_cut_answer_is_not_done(gateway: Gateway, url: str) -> None:
     gateway.cut_after = 2
     player = Player(url, "m", [request(0.0), request(5.0)], duration_s=0.1)
     await player.play(asyncio.Event())
-    assert [(one.tokens, one.done) for one in player.felt] == [(2, False)]
+    assert [(one.tokens, one.done) for one in player.felt] == [(0, False)]
 
 
 async def test_a_gateway_that_is_away_is_a_miss_and_no_crash() -> None:

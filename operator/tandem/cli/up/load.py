@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +12,9 @@ from tandem.traces.request import TraceRequest
 
 _DATA = b"data: "
 _DONE = b"data: [DONE]"
+_USAGE = b'"choices":[]'  # the event that ends a stream with the counts of tokens
+_COUNT = re.compile(rb'"completion_tokens": ?([0-9]+)')
+_TAIL_BYTES = 1024
 _LAST_TOKENS_S = 20.0  # how long what was sent may still run when the load has ended
 
 
@@ -81,23 +85,31 @@ class Player:
             "ignore_eos": True,
             "temperature": 0,
             "stream": True,
+            "stream_options": {"include_usage": True},
         }
+        tail = b""
         try:
             async with http.post(f"{self.url}/v1/completions", json=body) as answer:
                 if answer.status != 200:  # noqa: PLR2004
                     return
                 async for chunk in answer.content.iter_any():
-                    events = chunk.count(_DATA) - chunk.count(_DONE)
-                    if events > 0:
+                    tail = (tail + chunk)[-_TAIL_BYTES:]
+                    if chunk.count(_DATA) > chunk.count(_USAGE) + chunk.count(_DONE):
                         felt.last_s = loop.time() - started_s
                         felt.first_s = felt.last_s if felt.first_s is None else felt.first_s
-                        felt.tokens += events
+            felt.tokens = _completion_tokens(tail)
             felt.done = felt.tokens >= request.output_tokens
         except (aiohttp.ClientError, TimeoutError, OSError):
             return
         except asyncio.CancelledError:
             felt.ours = True
             raise
+
+
+def _completion_tokens(tail: bytes) -> int:
+    """Tokens of an answer by its last event, as an event may carry several; 0 where it was cut."""
+    counts = _COUNT.findall(tail)
+    return int(counts[-1]) if counts else 0
 
 
 def prompt(tokens: int, seed: int) -> list[int]:

@@ -1,0 +1,141 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tandem.cli.main import run
+
+LOAD = [
+    "plan",
+    "--profile",
+    "h200-llama-3.1-8b-fp8-tp1",
+    "--rate",
+    "20",
+    "--isl",
+    "3000",
+    "--osl",
+    "150",
+]
+SLO = ["--ttft", "500ms", "--tpot", "40ms", "--attainment", "0.99"]
+
+
+def answer(capsys: pytest.CaptureFixture[str], *more: str) -> Any:
+    assert run([*LOAD, *SLO, *more, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_the_answer_has_the_promised_shape(capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys)
+
+    assert (found["prefill"], found["decode"], found["ratio"]) == (2, 1, 2.0)
+    assert found["bottleneck"] == "prefillCompute"
+    assert found["predicted"]["attainment"] > 0.99
+    for target in ("ttft_s", "tpot_s"):
+        quantiles = found["predicted"][target]
+        assert list(quantiles) == ["p50", "p90", "p95", "p99"]
+        assert sorted(quantiles.values()) == list(quantiles.values())
+    assert set(found["utilisation"]) == {"prefill", "link", "decode", "kv"}
+    assert found["accelerators"] == 3
+    assert found["cost_per_hour"] == pytest.approx(3 * 4.1)
+    assert "20 requests/s of 3000 input tokens" in found["reasons"][0]
+    assert found["runner_up"]["reason"]
+
+
+def test_variation_costs_replicas(capsys: pytest.CaptureFixture[str]) -> None:
+    constant, varying = (
+        answer(capsys, *more)
+        for more in ((), ["--isl-cv", "1", "--osl-cv", "1", "--arrival-cv", "2"])
+    )
+
+    assert varying["accelerators"] > constant["accelerators"]
+
+
+def test_bounds_and_budget_are_kept_and_told(capsys: pytest.CaptureFixture[str]) -> None:
+    bound = answer(capsys, *["--rate", "100", "--budget-accelerators", "6", "--ratio-max", "1:1"])
+
+    assert bound["prefill"] <= bound["decode"]
+    assert bound["accelerators"] <= 6
+    assert not bound["feasible"]
+    assert "no pair within bounds, ratio and budget meets the SLO" in bound["reasons"]
+    assert bound["predicted"]["ttft_s"]["p99"] is None
+
+
+def test_a_trace_gives_rate_and_lengths(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trace = tmp_path / "trace.csv"
+    rows = [f"2023-11-16 18:{i // 60:02}:{i % 60:02}.0,{400 + i},{20 + i % 7}" for i in range(601)]
+    trace.write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n" + "\n".join(rows))
+
+    assert run(["plan", "--profile", "h200-llama-3.1-8b-tp1", "--trace", str(trace)]) == 0
+    assert "1.002 requests/s of 700 input tokens" in capsys.readouterr().out
+
+
+def test_people_are_told_the_why(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*LOAD, *SLO]) == 0
+    told = capsys.readouterr().out
+
+    for part in ("20 requests/s", "bottleneck", "TTFT", "2 prefill + 1 decode", "Next best"):
+        assert part in told
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            "--ttft 10ms",
+            "--ttft: '10ms' is not allowed: at least 82.3 ms, what one idle engine of h200",
+        ),
+        (
+            "--tpot 4ms",
+            "--tpot: '4ms' is not allowed: at least 4.5 ms, what one idle engine of h200",
+        ),
+        ("--rate 0", "--rate: 0.0 is not allowed: a finite number above 0"),
+        ("--rate nan", "--rate: nan is not allowed: a finite number"),
+        ("--isl 0", "--isl: 0.0 is not allowed: 1 to 10000000 tokens"),
+        ("--osl nan", "--osl: nan is not allowed: 1 to 10000000 tokens"),
+        ("--isl-cv -1", "--isl-cv: -1.0 is not allowed: a coefficient of variation from 0 to 5"),
+        (
+            "--arrival-cv 9",
+            "--arrival-cv: 9.0 is not allowed: a coefficient of variation from 0 to 5",
+        ),
+        ("--attainment 1", "--attainment: 1.0 is not allowed: a share between 0 and 1"),
+        (
+            "--min-prefill 5 --max-prefill 4",
+            "--min-prefill: 5 is not allowed: at most --max-prefill (4)",
+        ),
+        (
+            "--ratio-min 3",
+            "--ratio-min: '3' is not allowed: prefill to decode as two whole numbers",
+        ),
+        (
+            "--ratio-min 3:1 --max-prefill 2",
+            "--ratio-min: '3:1' is not allowed: a ratio that some pair",
+        ),
+        ("--budget-accelerators 1", "--budget-accelerators: 1 is not allowed: at least 2"),
+        ("--profile nope", "--profile: 'nope' is not allowed: one of "),
+        ("--trace x.csv", "--isl: 3000.0 is not allowed: left out: lengths come from the --trace"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_2(
+    more: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*LOAD, *more.split()]) == 2
+
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith(f"error: {said}")
+    assert told.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("--isl 10 --osl 10", "--rate: 'nothing' is not allowed: requests a second, or a --trace"),
+        ("--rate 3 --osl 10", "--isl: 'nothing' is not allowed"),
+    ],
+)
+def test_what_is_left_out_is_asked_for(
+    line: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["plan", "--profile", "h200-llama-3.1-8b-tp1", *line.split()]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {said}")
