@@ -22,7 +22,7 @@ from tandem.planner.memory import Rates
 SAMPLES_PER_WINDOW = 4
 PRIOR_SAMPLES = 4.0  # independent lead times after which the prior has half the say
 MOST_GROWTH = 2.0  # cap of the forecast over the highest rate seen within the hour
-LEAST_COVER = 0.3  # of a window that must have been observed for its rate to count
+LEAST_COVER = 0.1  # of a window that must have been observed for its rate to count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,7 +66,7 @@ def test_residents_are_where_theory_has_them() -> None:
 @pytest.mark.parametrize("cv", [0.0, 1.0], ids=["constant", "varying"])
 def test_a_pool_behaves_as_engines_do(rho: float, replicas: int, cv: float) -> None:
     rng = np.random.default_rng(5)
-    size = 40_000 if replicas == 1 else 60_000
+    size = 30_000 if replicas == 1 else 40_000
     lengths = lognormal(rng, 1500, cv, size), lognormal(rng, 150, cv, size)
     mix = from_requests(*lengths)
     work = decode.work(ROOMY, mix)

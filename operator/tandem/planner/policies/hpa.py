@@ -48,7 +48,7 @@ def _wish(observation: Observation, spec: FleetSpec, role: Role) -> tuple[int, s
         )  # pods that are not ready count as idle on the way up
         ready = replicas
     said = f"hpa: {use:.0%} in use, {target:.0%} wanted"
-    if abs(ratio - 1) <= TOLERANCE or (ratio < 1 < use / target):
+    if abs(ratio - 1) <= TOLERANCE + ROUNDING or (ratio < 1 < use / target):
         return replicas, f"{said}, nothing to change"
     return ceil(ready * ratio - ROUNDING), said
 

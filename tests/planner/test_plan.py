@@ -1,0 +1,238 @@
+"""`plan` over time: what a fleet does, tick by tick, when its traffic does this or that."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.planner.builders import D, P, counts, demand, observation, pair, spec
+
+from tandem.planner import memory as memories
+from tandem.planner.model import Bottleneck, Memory, Plan
+from tandem.planner.observation import Figure, LengthCounts, Missing, PodCounts, Traffic
+from tandem.planner.plan import plan
+from tandem.planner.sizing import size
+from tandem.planner.spec import Behavior, Budget, FleetSpec, RatioBounds
+
+CALM = spec(lead_time_s=20.0, behavior=Behavior(down_window_s=60.0, down_max_step=4))
+
+
+def played(
+    rate_rps: Callable[[float], float],
+    until_s: float,
+    asked: FleetSpec = CALM,
+    start: tuple[int, int] = (3, 2),
+    **traffic: Any,
+) -> Iterator[tuple[float, tuple[int, int], Plan]]:
+    """Ticks of 5 s; pods are there as soon as they are asked for."""
+    memory, pods, now_s = Memory(), pair(*start), 0.0
+    while now_s < until_s:
+        now_s += 5.0
+        decided = plan(
+            observation(now_s, rate_rps=rate_rps(now_s), pods=pods, **traffic), memory, asked
+        )
+        memory = decided.memory
+        pods = {role: decision.target for role, decision in decided.roles.items()}
+        yield now_s, counts(pods), decided
+
+
+def at(times: Iterator[tuple[float, tuple[int, int], Plan]]) -> dict[float, tuple[int, int]]:
+    return {now_s: pods for now_s, pods, _ in times}
+
+
+def test_a_fleet_of_the_right_size_stands_still() -> None:
+    pods = at(played(lambda _: 20.0, 1200.0, start=(4, 2)))
+
+    assert set(pods.values()) <= {(4, 2), (3, 2), (4, 1), (3, 1)}
+    assert pods[1200.0] == counts(size(demand(20.5), CALM).replicas)
+    assert len(set(list(pods.values())[60:])) <= 2
+
+
+def test_a_step_up_is_followed_within_a_window_and_down_after_the_hold() -> None:
+    pods = at(played(lambda now_s: 60.0 if 300 <= now_s < 600 else 10.0, 900.0))
+    high = counts(size(demand(60.0), CALM).replicas)
+
+    assert pods[295.0][0] < high[0]
+    assert pods[335.0][0] >= high[0]  # 1.5 lead times after the step
+    assert pods[600.0] >= high
+    assert pods[650.0] >= high  # no wish of the last minute was for less
+    assert pods[750.0][0] <= 3
+
+
+def test_nothing_is_taken_from_a_fleet_that_has_just_started() -> None:
+    """Held for two lead times, and what was held then counts as wished for a window longer."""
+    pods = at(played(lambda _: 5.0, 120.0, start=(6, 5)))
+
+    assert all(each == (6, 5) for now_s, each in pods.items() if now_s <= 95.0)
+    assert pods[120.0][0] < 6
+    assert pods[120.0][1] < 5
+
+
+def test_a_start_that_is_overrun_adds_what_the_level_needs() -> None:
+    pods = at(played(lambda _: 60.0, 10.0, start=(1, 1)))
+
+    assert pods[10.0][0] >= 7
+
+
+def test_a_backlog_adds_prefill_at_once() -> None:
+    calm = at(played(lambda _: 20.0, 10.0))
+    queued = at(played(lambda _: 20.0, 10.0, queued_tokens=Figure(1e6)))
+
+    assert queued[10.0][0] > calm[10.0][0]
+
+
+def test_a_decode_backlog_adds_no_prefill() -> None:
+    full: dict[str, Any] = {"kv_usage": {D: Figure(0.99)}, "running": {D: Figure(250.0)}}
+    pods = at(played(lambda _: 20.0, 10.0, queued_tokens=Figure(1e6), **full))
+
+    assert pods[10.0][0] == at(played(lambda _: 20.0, 10.0))[10.0][0]
+    assert pods[10.0][1] > 2
+
+
+def test_no_data_holds_and_says_why() -> None:
+    decided = plan(observation(5.0, rate_rps=Missing("no scrape")), Memory(), CALM)
+
+    assert {role: d.target for role, d in decided.roles.items()} == pair(1, 1)
+    assert decided.roles[P].reason == "held: arrivals are unknown: no scrape"
+    assert decided.prediction is None
+    assert decided.bottleneck is Bottleneck.NONE
+
+
+def test_arrivals_without_a_finished_request_hold() -> None:
+    decided = plan(observation(5.0, rate_rps=Figure(100.0), pods=pair(2, 2)), Memory(), CALM)
+
+    assert {role: d.target for role, d in decided.roles.items()} == pair(2, 2)
+    assert "no request has finished yet" in decided.roles[D].reason
+
+
+def test_data_that_stops_holds_what_there_is() -> None:
+    *_, (now_s, pods, last) = played(lambda _: 60.0, 300.0)
+    blind = observation(now_s + 5.0, rate_rps=Missing("gone"), pods=pair(*pods))
+    decided = plan(blind, last.memory, CALM)
+
+    assert {role: d.target for role, d in decided.roles.items()} == pair(*pods)
+
+
+def test_traffic_that_ends_leaves_the_minimum() -> None:
+    asked = replace(CALM, roles=spec(low=(2, 1), lead_time_s=20.0).roles)
+    pods = at(played(lambda now_s: 40.0 if now_s < 300 else 0.0, 900.0, asked))
+
+    assert pods[300.0][0] > 2
+    assert pods[900.0] == (2, 1)
+
+
+def test_each_limit_that_bit_is_told_with_its_numbers() -> None:
+    asked = spec(high=(4, 4), behavior=Behavior(up_max_step=2))
+    *_, (_, _, decided) = played(lambda _: 100.0, 15.0, asked, start=(1, 1))
+    prefill = decided.roles[P]
+
+    assert prefill.target == 4
+    assert prefill.unclamped == 11
+    assert [c.limit for c in prefill.clamps] == []
+    assert decided.prediction is not None
+    assert decided.bottleneck is Bottleneck.PREFILL_COMPUTE
+
+    first = next(iter(played(lambda _: 100.0, 15.0, asked, start=(1, 1))))[2]
+    assert [(c.limit, c.before, c.after) for c in first.roles[P].clamps] == [("scaleUpStep", 4, 3)]
+    assert "at most 2 more at a time" in first.roles[P].reason
+
+
+def test_static_and_hpa_run_through_the_same_limits() -> None:
+    fixed = replace(CALM, policy="static", parameters={"prefill": 5.0, "decode": 4.0})
+    assert at(played(lambda _: 1.0, 30.0, fixed))[30.0] == (5, 4)
+
+    busy = {"utilisation": {P: Figure(1.0), D: Figure(0.7)}}
+    scaled = at(played(lambda _: 20.0, 5.0, replace(CALM, policy="hpa"), start=(4, 4), **busy))
+    assert scaled[5.0] == (6, 4)
+
+
+def test_the_memory_survives_a_restart() -> None:
+    *_, (now_s, pods, last) = played(lambda _: 40.0, 300.0)
+    stored, reason = memories.from_json(memories.to_json(last.memory))
+    seen = observation(now_s + 5.0, rate_rps=40.0, pods=pair(*pods))
+
+    assert not reason
+    assert plan(seen, stored, CALM).roles == plan(seen, last.memory, CALM).roles
+
+
+readings = st.one_of(
+    st.just(Missing("none")),
+    st.builds(
+        Figure,
+        st.one_of(
+            st.floats(0, 3000),
+            st.sampled_from([float("nan"), float("inf"), -1.0, 1e9, 0.0]),
+        ),
+        st.floats(0, 100),
+    ),
+)
+per_role = st.fixed_dictionaries({P: readings, D: readings})
+cells = st.lists(
+    st.tuples(st.integers(-1, 10**9), st.integers(0, 10**5), st.integers(-1, 10**6), st.floats()),
+    max_size=4,
+)
+traffics = st.builds(
+    Traffic,
+    interval_s=st.floats(-1, 100),
+    arrivals=readings,
+    dispersion=readings,
+    lengths=st.builds(LengthCounts, cells=cells.map(tuple)),
+    queued_requests=readings,
+    queued_tokens=readings,
+    running=per_role,
+    kv_usage=per_role,
+    utilisation=per_role,
+)
+small = st.integers(0, 9)
+pods = st.builds(PodCounts, desired=small, ready=small, starting=small, draining=small)
+
+
+@settings(max_examples=120)
+@given(
+    looks=st.lists(
+        st.tuples(st.floats(0, 50), traffics, st.fixed_dictionaries({P: pods, D: pods})),
+        min_size=1,
+        max_size=6,
+    ),
+    policy=st.sampled_from(["tandem", "hpa"]),
+)
+def test_no_observation_raises_or_leads_outside_what_is_allowed(
+    looks: list[tuple[float, Traffic, dict[Any, PodCounts]]], policy: str
+) -> None:
+    asked = spec(
+        low=(1, 2),
+        high=(9, 8),
+        ratio=RatioBounds(lowest=(1, 3), highest=(2, 1)),
+        budget=Budget(accelerators=12),
+        policy=policy,
+        lead_time_s=5.0,
+    )
+    now_s, memory = 0.0, Memory()
+    for passed_s, traffic, there in looks:
+        now_s += passed_s
+        seen = replace(observation(now_s), traffic=traffic, pods=there)
+        decided = plan(seen, memory, asked)
+        targets = counts({role: d.target for role, d in decided.roles.items()})
+
+        assert 1 <= targets[0] <= 9
+        assert 2 <= targets[1] <= 8
+        assert sum(targets) <= 12
+        assert asked.ratio.allow(*targets)
+        assert decided == plan(seen, memory, asked)
+        assert len(memories.to_json(decided.memory)) < 64 * 1024
+        memory = decided.memory
+
+
+@settings(max_examples=40)
+@given(st.floats(0, 60), st.floats(0, 60), st.sampled_from([(500, 0, 100), (2000, 500, 400)]))
+def test_more_load_never_means_fewer_replicas(
+    rate_rps: float, more_rps: float, lengths: tuple[int, int, int]
+) -> None:
+    """Of a fleet that grows from one pair; in all, since roles may trade a replica at equal cost."""
+    now, busier = (
+        list(played(lambda _, rate=rate: rate, 30.0, start=(1, 1), lengths=lengths))[-1][1]  # type: ignore[misc]
+        for rate in (rate_rps, rate_rps + more_rps)
+    )
+
+    assert sum(busier) >= sum(now)
