@@ -64,7 +64,7 @@ async def test_a_pod_that_is_gone_refuses() -> None:
 
 
 async def test_a_hung_engine_is_given_up_after_its_silence() -> None:
-    async with fleet(decode=2, silence_s=0.2) as made:
+    async with fleet(decode=2, silence_s=0.5) as made:
         made["d0"].acts.append(Act(hang=True))
         assert (await made.stream())[0] == 200
         assert await made.metric(RETRIES, leg="decode", reason="timeout") == 1
@@ -109,7 +109,7 @@ async def test_after_the_last_retry_the_user_is_told() -> None:
     ],
 )
 async def test_a_stream_that_breaks_after_its_first_token_is_cut(act: Act, told: bytes) -> None:
-    async with fleet(decode=2, silence_s=0.3) as made:
+    async with fleet(decode=2, silence_s=0.5 if act.stall_after else 60.0) as made:
         made["d0"].acts.append(act)
         status, body = await made.stream()
         assert (status, body.count(b'"text": "z"')) == (200, 2)

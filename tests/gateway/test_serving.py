@@ -51,6 +51,8 @@ async def test_both_legs_carry_the_request_its_id_and_the_whole_handover() -> No
             },
         }
         assert made.fabric == set()
+        await made.until(made.is_quiet)
+        assert len(made["d0"].legs) == 1, "nothing is let go that was fetched"
 
 
 async def test_a_chat_is_answered_in_one_piece() -> None:

@@ -91,6 +91,13 @@ def test_an_opening_tells_whether_a_token_came(begun: bytes, expected: Opening |
         pytest.param(golden("stream_continuous_usage.txt"), Ending(2, 6), id="running usage"),
         pytest.param(golden("cut_stream_error.txt"), Ending(2, None, cut=True), id="core died"),
         pytest.param(token_event("a") + DONE, Ending(1), id="no usage"),
+        pytest.param(
+            token_event("a") * 50
+            + usage_event(9, 50).replace(b"{", b'{"details":"%s",' % (b"x" * 3000), 1)
+            + DONE,
+            Ending(2, 50),
+            id="a long usage",
+        ),
         pytest.param(token_event("a"), Ending(0), id="no end mark"),
         pytest.param(token_event("a") + ABORT + DONE, Ending(2, cut=True), id="cut by a drain"),
         pytest.param(
