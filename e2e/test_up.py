@@ -225,10 +225,10 @@ def read_until(terminal: int, pattern: str, patience_s: float) -> str:
 def test_real_vllm_serves_a_fleet_that_is_up(tmp_path: Path, vllm_python: Path) -> None:
     sizes = ["--prefill", "1", "--decode", "1", "--max-prefill", "1", "--max-decode", "1"]
     slo = ["--ttft", "5s", "--tpot", "200ms", "--rate", "0.5"]
+    run = ["--for", "40s", "--json", "--port", "0", "--dir", str(tmp_path)]
     with marked(tmp_path) as environment:
         ran = subprocess.run(
-            [TANDEM, "up", "--engine", "vllm", "--for", "40s", "--json", "--port", "0"]
-            + ["--dir", str(tmp_path), *sizes, *slo],
+            [TANDEM, "up", "--engine", "vllm", *run, *sizes, *slo],
             env={**environment, "TANDEM_VLLM_PYTHON": str(vllm_python)},
             capture_output=True,
             text=True,
