@@ -13,7 +13,9 @@ SLO = Slo(ttft_s=1.0, tpot_s=0.1)
 
 def felt(arrival_s: float, ttft_s: float = 0.5, tpot_s: float = 0.05, *, done: bool = True) -> Felt:
     first_s = arrival_s + ttft_s
-    return Felt(arrival_s, first_s=first_s, last_s=first_s + 10 * tpot_s, tokens=11, done=done)
+    return Felt(
+        arrival_s, first_s=first_s, last_s=first_s + 10 * tpot_s, tokens=11, done=done, over=True
+    )
 
 
 def tick(now_s: float, prefill: int, decode: int, *changes: Change) -> Tick:
@@ -29,8 +31,11 @@ def tick(now_s: float, prefill: int, decode: int, *changes: Change) -> Tick:
         pytest.param([felt(0), felt(1, ttft_s=1.5)], 0.5, id="a late first token misses"),
         pytest.param([felt(0), felt(1, tpot_s=0.2)], 0.5, id="slow tokens miss"),
         pytest.param([felt(0), felt(1, done=False)], 0.5, id="a cut answer misses"),
-        pytest.param([felt(0), Felt(1.0)], 0.5, id="a refused request misses"),
-        pytest.param([felt(0), Felt(1.0, ours=True)], 1.0, id="what we cut does not count"),
+        pytest.param([felt(0), Felt(1.0, over=True)], 0.5, id="a refused request misses"),
+        pytest.param(
+            [felt(0), Felt(1.0, over=True, ours=True)], 1.0, id="what we cut does not count"
+        ),
+        pytest.param([felt(0), Felt(1.0)], 1.0, id="what is on its way does not count yet"),
         pytest.param([], None, id="without arrivals there is no share"),
     ],
 )

@@ -8,7 +8,7 @@ import numpy as np
 
 from tandem.cli import options
 from tandem.errors import InvalidInputError
-from tandem.planner.demand import Demand, LengthMix, from_means, from_requests
+from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, LengthMix, from_means, from_requests
 from tandem.traces.model import Trace
 from tandem.traces.read import read_trace
 
@@ -16,7 +16,6 @@ MOST_CV = 5.0  # of a lognormal: beyond it, one request in a million carries a t
 MOST_TOKENS = 1e7
 WINDOW_S = 10.0  # of arrival counts in a trace: a few times as long as a busy pool remembers
 LEAST_WINDOWS = 20
-MOST_DISPERSION = 16.0  # what lies beyond is no burstiness but a level that moves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,4 +96,4 @@ def _dispersion(trace: Trace) -> float:
         return 1.0
     arrivals = [request.arrival_s for request in trace.requests]
     counts, _ = np.histogram(arrivals, bins=windows, range=(0.0, windows * WINDOW_S))
-    return float(min(counts.var() / max(counts.mean(), 1e-9), MOST_DISPERSION))
+    return float(min(counts.var() / max(counts.mean(), 1e-9), MOST_ARRIVAL_CA2))

@@ -173,7 +173,7 @@ def _spec(
     return FleetSpec(
         slo=slo,
         roles=MappingProxyType(roles),
-        behavior=Behavior(down_window_s=4 * engine.lead_time_s + 10.0),
+        behavior=Behavior(down_window_s=5 * engine.lead_time_s + 20.0),
         policy=behavior.policy,
         parameters=MappingProxyType(dict(behavior.parameters)),
         interval_s=behavior.interval_s,

@@ -52,10 +52,13 @@ class History:
 def attainment(
     felt: Sequence[Felt], slo: Slo, since_s: float = 0.0, until_s: float = 1e18
 ) -> float | None:
-    """Share of the arrivals of a span that met TTFT and TPOT and were served whole; None without any."""
+    """Share of the arrivals of a span that met TTFT and TPOT and were served whole; None without any.
+
+    Those that are still on their way are left out: nobody knows yet.
+    """
     first = bisect.bisect_left(felt, since_s, key=lambda one: one.arrival_s)
     last = bisect.bisect_right(felt, until_s, key=lambda one: one.arrival_s)
-    span = [one for one in felt[first:last] if not one.ours]
+    span = [one for one in felt[first:last] if one.over and not one.ours]
     if not span:
         return None
     met = sum(f.done and f.ttft_s() <= slo.ttft_s and f.tpot_s() <= slo.tpot_s for f in span)

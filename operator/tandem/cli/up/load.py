@@ -27,6 +27,7 @@ class Felt:
     last_s: float | None = None
     tokens: int = 0
     done: bool = False
+    over: bool = False  # answered, refused or cut: nothing more will come
     ours: bool = False  # cut by our own end, so nobody knows what would have become of it
 
     def ttft_s(self) -> float:
@@ -104,6 +105,8 @@ class Player:
         except asyncio.CancelledError:
             felt.ours = True
             raise
+        finally:
+            felt.over = True
 
 
 def _completion_tokens(tail: bytes) -> int:

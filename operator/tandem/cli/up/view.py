@@ -51,9 +51,7 @@ def _traffic(history: History, felt: Sequence[Felt], now_s: float) -> Text:
 
 
 def _numbers(history: History, felt: Sequence[Felt], now_s: float) -> str:
-    # A request counts once it had the time to be served, or those just come would read as misses.
-    settled_s = now_s - history.slo.ttft_s - 5.0
-    recent = attainment(felt, history.slo, settled_s - _RECENT_S, settled_s)
+    recent = attainment(felt, history.slo, now_s - _RECENT_S, now_s)
     traffic = (
         history.last.observation.traffic if history.last and history.last.observation else None
     )
