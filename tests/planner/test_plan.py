@@ -129,12 +129,16 @@ def test_each_limit_that_bit_is_told_with_its_numbers() -> None:
 
     assert prefill.target == 4
     assert prefill.unclamped == 11
-    assert [c.limit for c in prefill.clamps] == []
+    assert [(c.limit, c.before, c.after) for c in prefill.clamps] == [("bounds", 11, 4)]
+    assert "the best pair that min, max, ratio and budget allow" in prefill.reason
     assert decided.prediction is not None
     assert decided.bottleneck is Bottleneck.PREFILL_COMPUTE
 
     first = next(iter(played(lambda _: 100.0, 15.0, asked, start=(1, 1))))[2]
-    assert [(c.limit, c.before, c.after) for c in first.roles[P].clamps] == [("scaleUpStep", 4, 3)]
+    assert [(c.limit, c.before, c.after) for c in first.roles[P].clamps] == [
+        ("bounds", 11, 4),
+        ("scaleUpStep", 4, 3),
+    ]
     assert "at most 2 more at a time" in first.roles[P].reason
 
 

@@ -29,6 +29,9 @@ BUCKETS = (  # a doubling of (uncached input, input, output), each coarser than 
 )
 BUCKET_PLACES = np.array([2**40, 2**20, 1])  # one number for three buckets
 WIDE = 0.003  # squared variation of outputs in a bucket that matters; a bucket of 8 a doubling has 0.0006
+MOST_ARRIVAL_CA2 = (
+    8.0  # of an index of dispersion: what lies beyond is a level that moves, not a burst
+)
 SMALLEST_CV = 1e-3  # below it lengths are constant; moments of strata would drown in rounding
 # Probabilities between which a law is replaced by two points: finer where percentiles are read, and for
 # inputs, whose tail meets the TTFT target; outputs act through moments and the averaging of TPOT.

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tandem.api.role import Role
 from tandem.planner import memory as memories
-from tandem.planner.demand import Demand, from_cells
+from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, from_cells
 from tandem.planner.limits import Situation, limited, unknown, with_wishes
 from tandem.planner.model import Bottleneck, Clamp, Decision, Memory, Plan, Prediction
 from tandem.planner.observation import Observation
@@ -15,6 +15,7 @@ from tandem.planner.prediction import predict
 from tandem.planner.region import Pair
 from tandem.planner.spec import FleetSpec
 
+HEEDED = "the best pair that min, max, ratio and budget allow together"
 RECENT_S = 60.0  # of arrivals, for the prediction of what the planned fleet would do now
 
 
@@ -30,7 +31,8 @@ def plan(observation: Observation, memory: Memory, spec: FleetSpec) -> Plan:
         hold_s=proposal.hold_s,
         needs_traffic=policy.needs_traffic,
     )
-    targets, clamps = limited(situation, proposal.wishes)
+    targets, bitten = limited(situation, proposal.wishes)
+    clamps = (*_heeded(proposal), *bitten)
     prediction = _prediction(memory, spec, targets)
     why_not = unknown(situation)
     if why_not:  # what a policy says of old figures is no reason for what holds now
@@ -43,6 +45,15 @@ def plan(observation: Observation, memory: Memory, spec: FleetSpec) -> Plan:
         reasons=_reasons(proposal, clamps),
         runner_up=proposal.runner_up,
         look_again_s=spec.interval_s,
+    )
+
+
+def _heeded(proposal: Proposal) -> tuple[Clamp, ...]:
+    """What a policy itself gave up to stay within bounds, ratio and budget."""
+    return tuple(
+        Clamp(limit="bounds", role=role, before=ideal, after=proposal.wishes[role], reason=HEEDED)
+        for role, ideal in proposal.ideal.items()
+        if ideal != proposal.wishes[role]
     )
 
 
@@ -71,5 +82,6 @@ def _prediction(memory: Memory, spec: FleetSpec, targets: Mapping[Role, int]) ->
     if lengths is None or not recent:
         return None
     rate_rps = sum(rate[2] for rate in recent) / sum(rate[1] for rate in recent)
-    demand = Demand(rate_rps=rate_rps, lengths=lengths, arrival_ca2=memory.dispersion)
+    ca2 = min(memory.dispersion, MOST_ARRIVAL_CA2)
+    demand = Demand(rate_rps=rate_rps, lengths=lengths, arrival_ca2=ca2)
     return predict(demand, spec, targets)

@@ -66,10 +66,16 @@ def decode_run(
     rate_rps: float,
     lengths: tuple[Floats, Floats],
     rng: np.random.Generator,
+    *,
+    arrival_ca2: float = 1.0,
 ) -> DecodeRun:
-    """Poisson arrivals whose KV is there at once, sent to the replica with the shortest step."""
+    """Arrivals whose KV is there at once, sent to the replica with the shortest step.
+
+    Gaps are gamma variables of squared variation `arrival_ca2`: 1 is Poisson.
+    """
     pool = _Pool(profile, replicas, *lengths)
-    arrivals_s = np.cumsum(rng.exponential(1 / rate_rps, len(lengths[0])))
+    gaps_s = rng.gamma(1 / arrival_ca2, arrival_ca2 / rate_rps, len(lengths[0]))
+    arrivals_s = np.cumsum(gaps_s)
     pool.play(arrivals_s)
     middle = slice(len(arrivals_s) // 6, len(arrivals_s) * 9 // 10)
     steps = np.array(pool.steps)

@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 from tandem.api.role import Role
 from tandem.planner import evidence
-from tandem.planner.demand import Demand, LengthMix, from_cells
+from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, LengthMix, from_cells
 from tandem.planner.evidence import Need
 from tandem.planner.forecast import Forecast, forecast
 from tandem.planner.model import Memory
@@ -32,7 +32,6 @@ HOLD = 2.0  # lead times that a fleet stands after its start, and that a lower w
 SPARE = (
     0.5  # of the error budget: prompts that no fleet serves in time may use so much of it unheeded
 )
-MOST_DISPERSION = 8.0  # taken as burstiness of arrivals; what lies beyond is a change of level
 LEAST_LEAD_S = 2.0  # warm pods: the window still holds a few arrivals
 
 PARAMETERS = MappingProxyType(
@@ -104,7 +103,7 @@ def _sizings(
     level_only: bool,
 ) -> Mapping[Role, Sizing]:
     """The answer at each role's own rate; roles of one lead time share it."""
-    ca2 = min(memory.dispersion, MOST_DISPERSION)
+    ca2 = min(memory.dispersion, MOST_ARRIVAL_CA2)
     rates = {role: e.level_rps if level_only else e.rate_rps for role, e in expected.items()}
     answers = {
         rate: size(Demand(rate_rps=rate, lengths=lengths, arrival_ca2=ca2), spec, spare=SPARE)

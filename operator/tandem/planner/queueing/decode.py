@@ -8,11 +8,13 @@ random moment: E[O(L + O/2)] / E[O]. Requests that bring λ·E[O] = a tokens a s
 and the number of residents has the product form of processor sharing, whatever the law of lengths
 (Cohen 1979, Kelly 1979): π(n) ∝ Π_{k≤n} a·τ(k)/k.
 
-Two refinements, both derived here and checked against `perf.engine` (docs/concepts/queueing-model.md):
+Three refinements, derived here or as cited and checked against `perf.engine` (docs/concepts/queueing-model.md):
 
 - Contexts differ. Each resident adds bᵢ = β + γCᵢ, and the spread of Σbᵢ is that of fewer, heavier
   residents of E[b²]/b each (a compound Poisson law by two moments); their slow drift is amplified by
   1/(1 − ρ) just as that of n is: Var τ = n*·E[b²]/(1 − ρ).
+- Bursts come in together and leave one by one: with arrivals of variation Ca² the variance of n grows by
+  the peakedness (1 + Ca²)/2 (Fredericks 1980, for exponential stays), once more as heavier residents.
 - Requests go to the replica with the shortest step, so D replicas keep level and fluctuate as one pool:
   the variance is 1/D of a replica's alone.
 """
@@ -139,29 +141,40 @@ def work(profile: EngineProfile, lengths: LengthMix) -> DecodeWork:
 
 
 def pool(
-    work: DecodeWork, rate_rps: float, replicas: int, loading_tokens: float = 0.0
+    work: DecodeWork,
+    rate_rps: float,
+    replicas: int,
+    *,
+    arrival_ca2: float = 1.0,
+    loading_tokens: float = 0.0,
 ) -> DecodePool:
     """The steady state of `replicas` under all of the load; `loading_tokens` of KV are on their way."""
     tokens_per_s = max(rate_rps * work.mean_steps, LEAST_TOKENS_PER_S)
     if tokens_per_s * work.step_s(work.capacity) >= work.capacity * replicas:
         return _overloaded(work)
-    scale = work.resident_s / work.heavy_s  # heavy residents for each mean one
+    peaks = (1 + arrival_ca2) / 2
+    heavy_s = work.heavy_s * peaks
+    scale = work.resident_s / heavy_s  # heavy residents for each mean one
     sharing = Sharing(
         rate=tokens_per_s * scale,
         fixed_s=work.fixed_s,
-        each_s=work.heavy_s,
+        each_s=heavy_s,
         alone_s=work.resident_s,
         replicas=replicas,
         most=work.batch_cap * replicas * scale,
     )
     states, shares, full = sharing.states()
-    others_s = states * work.heavy_s / replicas
+    others_s = states * heavy_s / replicas
     step_s = work.fixed_s + np.maximum(others_s + work.resident_s / replicas, work.resident_s)
     residents = tokens_per_s * float(step_s @ shares) / replicas  # Little's law
     free = work.fixed_s / work.step_s(residents)  # 1 − ρ
     kv = _Kv(
         mean_tokens=residents * work.context_tokens + loading_tokens / replicas,
-        variance=residents / free / replicas * (work.context_tokens**2 + work.context_variance),
+        variance=peaks
+        * residents
+        / free
+        / replicas
+        * (work.context_tokens**2 + work.context_variance),
         room_tokens=work.kv_tokens,
     )
     stay_s = work.residual_steps * work.step_s(residents)

@@ -132,7 +132,13 @@ class Tandem:
         busy = link.utilisation(self.link_work, self.rate_rps, decodes)
         stretch = link.stretch(busy)
         loading = self.rate_rps * self._loading_token_s * min(stretch, 1e3)
-        pool = decode.pool(self.decode_work, self.rate_rps, decodes, loading)
+        pool = decode.pool(
+            self.decode_work,
+            self.rate_rps,
+            decodes,
+            arrival_ca2=self.demand.arrival_ca2,
+            loading_tokens=loading,
+        )
         transfer_s = self.link_work.alone_s * stretch
         masses = (first_step(pool, self._grid), self._grid.wait(pool.admission))
         first, admission = (self._grid.spectrum(mass) for mass in masses)

@@ -1,0 +1,107 @@
+"""Time of one plan() with inputs that change at each call, and of its two parts that do the work.
+
+.venv/bin/python benchmarks/planner/speed.py [--calls 1000]
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from tandem.api.role import Role
+from tandem.perf.library import profile
+from tandem.planner.demand import Demand, from_means
+from tandem.planner.lengths import representative
+from tandem.planner.model import Memory
+from tandem.planner.observation import Figure, LengthCounts, Observation, PodCounts, Traffic
+from tandem.planner.plan import plan
+from tandem.planner.prediction import predict
+from tandem.planner.sizing import size
+from tandem.planner.spec import FleetSpec, RoleSpec, Slo
+
+INTERVAL_S = 5.0
+SPEC = FleetSpec(
+    slo=Slo(ttft_s=1.0, tpot_s=0.03),
+    roles={
+        role: RoleSpec(profile=profile("h200-llama-3.1-8b-tp1"), max_replicas=256) for role in Role
+    },
+)
+
+
+def main() -> None:
+    """Print milliseconds at the median and at the 99th percentile."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--calls", type=int, default=1000)
+    calls = parser.parse_args().calls
+    rng = np.random.default_rng(1)
+    for name, times_s in (
+        ("predict() of one pair", _times_s(_predictions(rng), calls)),
+        ("size(), 1 to 1000 requests/s", _times_s(_sizings(rng), calls)),
+        ("plan(), an hour of memory", _plan_times_s(rng, calls)),
+    ):
+        p50, p99 = np.quantile(times_s, [0.5, 0.99]) * 1000
+        print(f"{name:30} p50 {p50:6.2f} ms   p99 {p99:6.2f} ms")
+
+
+def _predictions(rng: np.random.Generator) -> Callable[[], object]:
+    pods = {Role.PREFILL: 6, Role.DECODE: 3}
+    return lambda: predict(_demand(rng, 60.0), SPEC, pods)
+
+
+def _sizings(rng: np.random.Generator) -> Callable[[], object]:
+    return lambda: size(_demand(rng, float(np.exp(rng.uniform(0, 6.9)))), SPEC)
+
+
+def _demand(rng: np.random.Generator, rate_rps: float) -> Demand:
+    lengths = from_means(rng.uniform(500, 2000), rng.uniform(100, 400), input_cv=1.0, output_cv=0.8)
+    return Demand(rate_rps=rate_rps, lengths=lengths)
+
+
+def _times_s(call: Callable[[], object], calls: int) -> list[float]:
+    times_s = []
+    for _ in range(calls):
+        began_s = time.perf_counter()
+        call()
+        times_s.append(time.perf_counter() - began_s)
+    return times_s
+
+
+def _plan_times_s(rng: np.random.Generator, calls: int) -> list[float]:
+    """Of a day whose rate swings, after an hour that fills the memory."""
+    memory, pods, times_s = Memory(), dict.fromkeys(Role, 4), []
+    for tick in range(720 + calls):
+        seen = _observation(rng, tick, pods)
+        began_s = time.perf_counter()
+        decided = plan(seen, memory, SPEC)
+        times_s.append(time.perf_counter() - began_s)
+        memory = decided.memory
+        pods = {role: decision.target for role, decision in decided.roles.items()}
+    return times_s[720:]
+
+
+def _observation(rng: np.random.Generator, tick: int, pods: dict[Role, int]) -> Observation:
+    rate_rps = 60 + 40 * np.sin(tick / 200)
+    arrivals = int(rng.poisson(rate_rps * INTERVAL_S))
+    inputs, outputs = (
+        np.exp(rng.normal(middle, spread, arrivals)) for middle, spread in ((7, 1), (5, 0.8))
+    )
+    cells = tuple(
+        (representative(int(i) + 1), 0, representative(int(o) + 1), 1.0)
+        for i, o in zip(inputs, outputs, strict=True)
+    )
+    return Observation(
+        now_s=tick * INTERVAL_S,
+        pods={role: PodCounts(desired=count, ready=count) for role, count in pods.items()},
+        traffic=Traffic(
+            interval_s=INTERVAL_S,
+            arrivals=Figure(float(arrivals)),
+            dispersion=Figure(1.0 + rng.random()),
+            lengths=LengthCounts(cells=cells),
+            queued_tokens=Figure(float(rng.integers(0, 50_000))),
+        ),
+    )
+
+
+if __name__ == "__main__":
+    main()
