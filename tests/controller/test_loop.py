@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from tests.fakes.cluster import FakeCluster
@@ -124,6 +124,16 @@ async def test_without_data_nothing_moves_and_the_reason_is_said() -> None:
     assert cluster.calls == []
     assert done.plan is not None
     assert "the gateway does not answer" in " ".join(d.reason for d in done.plan.roles.values())
+
+
+async def test_a_paused_fleet_is_planned_for_and_left_alone() -> None:
+    cluster = FakeCluster()
+    fleet = replace(spec(prefill=2, decode=3), paused=True)
+    done = await loop(cluster, FakeMetrics(LIVE), fleet, []).tick()
+    assert cluster.calls == []
+    assert done.changes == ()
+    assert done.plan is not None
+    assert done.plan.roles[Role.DECODE].target == 3
 
 
 async def test_what_shrinks_is_asked_for_before_what_grows() -> None:

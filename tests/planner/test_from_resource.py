@@ -77,6 +77,11 @@ def test_parameters_and_policy_are_passed_on() -> None:
     assert (seen.policy, dict(seen.parameters)) == ("hpa", {"target": 0.7})
 
 
+@pytest.mark.parametrize(("mode", "paused"), [("Auto", False), ("Paused", True)])
+def test_a_paused_fleet_says_so(mode: str, paused: bool) -> None:  # noqa: FBT001
+    assert spec(autoscaling__mode=mode).paused is paused
+
+
 def test_the_price_of_the_pool_stands_in_for_the_profiles() -> None:
     priced = {"name": "nvidia-h200", "count": 2, "costPerHour": "250m"}
     given = parse_fleet(fleet(prefill__pools__0__accelerator=priced))

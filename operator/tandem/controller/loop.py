@@ -105,7 +105,12 @@ class FleetLoop:
     async def _apply(
         self, seen: Observation, desired: Mapping[Role, int], decided: Plan, pods: Sequence[Pod]
     ) -> tuple[Change, ...]:
-        """Ask for every target that is not yet asked for; fewer first, so that a budget holds half-way."""
+        """Ask for every target that is not yet asked for; fewer first, so that a budget holds half-way.
+
+        A paused fleet is left alone.
+        """
+        if self._spec.paused:
+            return ()
         changes = [
             Change(
                 at_s=seen.now_s,

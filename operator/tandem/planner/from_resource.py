@@ -41,6 +41,7 @@ def fleet_spec(fleet: DisaggregatedLLM, profiles: Mapping[str, ProfileResource])
         policy=scaling.policy.name,
         parameters=scaling.policy.parameters,
         interval_s=duration.seconds(scaling.interval),
+        paused=scaling.mode is autoscaling.Mode.PAUSED,
     )
 
 

@@ -72,3 +72,4 @@ class FleetSpec:
     policy: str = "tandem"
     parameters: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     interval_s: float = 5.0
+    paused: bool = False  # plans are made and told, none is applied
