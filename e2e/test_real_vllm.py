@@ -241,12 +241,16 @@ def test_no_user_sees_an_engine_drain(
     a, b, c = trio
     asks = [ask(100 + n, 20 + n, tokens=40, stream=n % 2 == 0) for n in range(12)]
     right = asyncio.run(send_all(c.url, [Ask(x.path, {**x.body, "stream": False}) for x in asks]))
-    pods = (prefill("a", a), decode("b", b), ("leaving", role, leaving.url))
-    front.list_pods(*pods, revision="1")
+    pods = {Role.PREFILL: prefill("a", a), Role.DECODE: decode("b", b)}
+    # Two engines that meet for the first time under load have wedged each other's UCX (seen twice):
+    # let the newcomer meet its peer alone.
+    front.list_pods(*(pods | {role: ("leaving", role, leaving.url)}).values(), revision="1")
+    assert asyncio.run(send_all(front.url, asks[:1]))[0].text == right[0].text
+    front.list_pods(*pods.values(), ("leaving", role, leaving.url), revision="1")
     got = asyncio.run(asked_while_it_drains(front.url, asks, leaving.terminate))
     for number, answered in got:
         assert (answered.status, answered.finish_reason) == (200, "length")
         assert answered.text == right[number].text
     assert front.metric(series.RETRIES, leg=role) > 0, "it was still listed, and refused"
-    assert front.metric(series.FINISHED, outcome="ok") == len(got)
-    assert front.metric(series.FINISHED) == len(got)
+    assert front.metric(series.FINISHED, outcome="ok") == len(got) + 1
+    assert front.metric(series.FINISHED) == len(got) + 1

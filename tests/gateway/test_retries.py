@@ -63,10 +63,11 @@ async def test_a_pod_that_is_gone_refuses() -> None:
         assert await made.metric(RETRIES, leg="prefill", reason="refused") == 1
 
 
-async def test_a_hung_engine_is_given_up_after_its_silence() -> None:
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
+async def test_a_hung_engine_is_given_up_after_its_silence(stream: bool) -> None:  # noqa: FBT001
     async with fleet(decode=2, silence_s=0.5) as made:
         made["d0"].acts.append(Act(hang=True))
-        assert (await made.stream())[0] == 200
+        assert (await made.ask(stream=stream))[0] == 200
         assert await made.metric(RETRIES, leg="decode", reason="timeout") == 1
 
 

@@ -19,7 +19,7 @@ _CONNECT_S = 2.0  # a pod of the list that does not accept within this is gone
 _KEEP_ALIVE_S = 3.0  # vLLM's server closes after 5 s: a leg sent at that moment would be lost
 _HICCUP_S = 20.0  # a prefill leg may take this and _SLOWER times what its profile says
 _SLOWER = 5.0
-_UNSTREAMED_S = 600.0  # silence of a whole answer that is being decoded
+_LONGEST_S = 600.0  # an answer in one piece that names no `max_tokens`
 _LARGE_BODY = 2**20  # bytes; from there aiohttp wants a file, which it sends piece by piece
 _BUSY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
@@ -62,11 +62,18 @@ class Engines:
         self, pod: str, request: ClientRequest, handover: Handover
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The decode leg's answer, once its head is there; leaving it early closes the connection."""
-        patience = self._patience if request.stream else _patience(_UNSTREAMED_S)
+        patience = self._patience if request.stream else _patience(self._whole_s(request))
         body = bodies.decode_body(request, handover)
         with _failures(Role.DECODE, pod):
             async with self._leg(Role.DECODE, pod, request, body, patience) as answer:
                 yield answer
+
+    def _whole_s(self, request: ClientRequest) -> float:
+        """How long an answer in one piece may take: a hung engine must not keep its user for ever."""
+        if request.max_tokens is None:
+            return _LONGEST_S
+        tokens_s = _SLOWER * self._settings.tpot_s * request.max_tokens
+        return min(_LONGEST_S, self._settings.silence_s + tokens_s)
 
     async def release(self, pod: str, request: ClientRequest, handover: Handover) -> None:
         """Let KV go that nobody wants: a decode leg, called off as soon as the engine has it."""
