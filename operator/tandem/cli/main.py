@@ -1,6 +1,7 @@
 """The `tandem` command: one file per sub-command, imported only when it is asked for."""
 
 import importlib
+import itertools
 import sys
 
 import typer
@@ -18,6 +19,7 @@ COMMANDS = {  # name: module, one line of help
     "crds": ("tandem.cli.crds", "Print or write the custom resource definitions."),
 }
 USAGE = 2
+FAILED = 1
 INTERRUPTED = 130
 
 
@@ -31,9 +33,11 @@ def run(arguments: list[str]) -> int:
     try:
         result = _app(arguments)(arguments or ["--help"], prog_name="tandem", standalone_mode=False)
     except typer.TyperException as error:
-        return _say(_one_line(error))
+        return _say(_one_line(error, arguments))
     except TandemError as error:
         return _say(str(error))
+    except OSError as error:  # a disk that is full, a folder that can't be written
+        return _say(f"{error.filename or 'the machine'}: {error.strerror or error}", FAILED)
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
     return result if isinstance(result, int) else 0
@@ -44,6 +48,7 @@ def _app(arguments: list[str]) -> typer.Typer:
     app = typer.Typer(
         add_completion=False,
         rich_markup_mode=None,
+        pretty_exceptions_enable=False,
         help="Autoscaling of disaggregated LLM fleets.",
     )
     app.callback()(_root)
@@ -77,15 +82,17 @@ def _named() -> None:
     """Stand for a command in the list of all."""
 
 
-def _one_line(error: typer.TyperException) -> str:
-    """The message of a usage error, with the command whose help says what is allowed."""
+def _one_line(error: typer.TyperException, arguments: list[str]) -> str:
+    """The message of a usage error: flag, value, and the command whose help says what is allowed."""
     format_message = getattr(error, "format_message", error.__str__)
     text = str(format_message()).replace("\n", " ")
+    for flag, value in itertools.pairwise(arguments):
+        text = text.replace(f"Invalid value for '{flag}'", f"{flag}: {value!r} is not allowed", 1)
     context = getattr(error, "ctx", None)
     where = context.command_path if context else "tandem"
     return f"{text} ('{where} --help' lists what is allowed)"
 
 
-def _say(message: str) -> int:
+def _say(message: str, code: int = USAGE) -> int:
     typer.echo(f"error: {message}", err=True)
-    return USAGE
+    return code

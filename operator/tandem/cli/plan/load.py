@@ -50,7 +50,7 @@ def _rate(rate: float | None) -> float:
     if rate is None:
         raise InvalidInputError("--rate", "nothing", "requests a second, or a --trace")
     if not isfinite(rate):
-        raise InvalidInputError("--rate", rate, "a finite number: the trace has no duration")
+        raise InvalidInputError("--rate", rate, "a finite number; a trace of no duration has none")
     return options.positive("--rate", rate)
 
 

@@ -203,11 +203,10 @@ def _folder(asked: Path | None) -> Path:
 
 
 def _port(asked: int | None) -> int:
-    if asked:
+    if asked is not None:
         return require_free(asked)
-    if asked is None:
-        try:
-            return require_free(DEFAULT_PORT)
-        except InvalidInputError:
-            typer.echo(f"port {DEFAULT_PORT} is taken: the gateway takes another", err=True)
-    return free_port()
+    try:
+        return require_free(DEFAULT_PORT)
+    except InvalidInputError:
+        typer.echo(f"port {DEFAULT_PORT} is taken: the gateway takes another", err=True)
+        return free_port()

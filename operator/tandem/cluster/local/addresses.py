@@ -5,6 +5,7 @@ import socket
 from tandem.errors import InvalidInputError
 
 LOOPBACK = "127.0.0.1"
+MOST = 65535
 
 
 def free_port() -> int:
@@ -16,6 +17,8 @@ def free_port() -> int:
 
 def require_free(port: int, field: str = "--port") -> int:
     """The port itself, or an error that says it is taken."""
+    if not 0 <= port <= MOST:
+        raise InvalidInputError(field, port, f"0 to {MOST}, and 0 is any free one")
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
