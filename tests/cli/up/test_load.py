@@ -5,7 +5,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from tandem.cli.up.load import Felt, Player, endless, prompt
+from tandem.cli.up.load import Felt, Player, conversations, endless, prompt
 from tandem.traces.request import TraceRequest
 
 
@@ -98,8 +98,29 @@ async def test_what_we_cut_ourselves_is_told_apart(gateway: Gateway, url: str) -
     assert [one.ours for one in player.felt] == [True]
 
 
+async def test_a_turn_waits_for_the_answer_before_it_and_for_the_user(
+    gateway: Gateway, url: str
+) -> None:
+    first = TraceRequest(arrival_s=0.0, input_tokens=5, output_tokens=3, session="a")
+    second = TraceRequest(arrival_s=0.0, input_tokens=6, output_tokens=4, session="a", think_s=0.3)
+    player = Player(url, "m", [first, second], duration_s=0.5)
+    await player.play(asyncio.Event())
+    one, two = player.felt[:2]
+    assert (one.tokens, two.tokens) == (3, 4)
+    assert one.last_s is not None
+    assert two.arrival_s >= one.last_s + 0.3
+
+
+def test_turns_of_a_session_are_begun_together() -> None:
+    a, b, c = (
+        TraceRequest(arrival_s=at, input_tokens=1, output_tokens=1, session=session)
+        for at, session in enumerate(["x", "", "x"])
+    )
+    assert conversations([a, b, c]) == [(a, c), (b,)]
+
+
 def test_a_trace_begins_anew_when_it_ends() -> None:
-    turns = endless([request(0.0), request(4.0)])
+    turns = endless(conversations([request(0.0), request(4.0)]))
     assert [next(turns)[0] for _ in range(5)] == [0.0, 4.0, 4.0, 8.0, 8.0]
 
 

@@ -1,4 +1,8 @@
-"""Plays a trace against the gateway, open loop, and notes what a user would have felt."""
+"""Plays a trace against the gateway and notes what a user would have felt.
+
+Requests come at their time, whatever became of those before them; only the turns of one session wait for
+the answer before them and the user's thinking after it.
+"""
 
 import asyncio
 import itertools
@@ -63,22 +67,31 @@ class Player:
             asyncio.TaskGroup() as tasks,
         ):
             sent = set()
-            for arrival_s, request in endless(self.requests):
+            for arrival_s, turns in endless(conversations(self.requests)):
                 if self.duration_s is not None and arrival_s > self.duration_s:
                     break
                 if await _stopped(stop, started_s + arrival_s - loop.time()):
                     break
-                felt = Felt(arrival_s)
-                self.felt.append(felt)
-                task = tasks.create_task(self._send(http, request, felt, started_s))
+                task = tasks.create_task(self._converse(http, turns, arrival_s))
                 sent.add(task)
                 task.add_done_callback(sent.discard)
             await _finish(sent, stop)
 
-    async def _send(
-        self, http: aiohttp.ClientSession, request: TraceRequest, felt: Felt, started_s: float
+    async def _converse(
+        self, http: aiohttp.ClientSession, turns: Sequence[TraceRequest], arrival_s: float
     ) -> None:
-        loop = asyncio.get_running_loop()
+        """Send one turn after the other; the first came at `arrival_s`."""
+        loop, started_s = asyncio.get_running_loop(), self.started_s or 0.0
+        for number, request in enumerate(turns):
+            if number:
+                await asyncio.sleep(request.think_s)
+                arrival_s = loop.time() - started_s
+            felt = Felt(arrival_s)
+            self.felt.append(felt)
+            await self._send(http, request, felt)
+
+    async def _send(self, http: aiohttp.ClientSession, request: TraceRequest, felt: Felt) -> None:
+        loop, started_s = asyncio.get_running_loop(), self.started_s or 0.0
         body = {
             "model": self.model,
             "prompt": prompt(request.input_tokens, len(self.felt)),
@@ -121,12 +134,22 @@ def prompt(tokens: int, seed: int) -> list[int]:
     return (head + [3 + (i * 7 + seed) % 61 for i in range(tokens)])[:tokens]
 
 
-def endless(requests: Sequence[TraceRequest]) -> Iterator[tuple[float, TraceRequest]]:
-    """(time, request) of a trace that begins anew when it ends."""
-    period_s = max(requests[-1].arrival_s, 1.0)
+def conversations(requests: Sequence[TraceRequest]) -> list[tuple[TraceRequest, ...]]:
+    """Requests as they are begun: the turns of a session together, every other one alone."""
+    begun: dict[object, list[TraceRequest]] = {}
+    for number, request in enumerate(requests):
+        begun.setdefault(request.session or number, []).append(request)
+    return [tuple(turns) for turns in begun.values()]
+
+
+def endless(
+    begun: Sequence[tuple[TraceRequest, ...]],
+) -> Iterator[tuple[float, tuple[TraceRequest, ...]]]:
+    """(time, turns) of a trace that begins anew when it ends."""
+    period_s = max(begun[-1][0].arrival_s, 1.0)
     for lap in itertools.count():
-        for request in requests:
-            yield lap * period_s + request.arrival_s, request
+        for turns in begun:
+            yield lap * period_s + turns[0].arrival_s, turns
 
 
 async def _stopped(stop: asyncio.Event, wait_s: float) -> bool:
