@@ -152,3 +152,23 @@ async def test_logs_that_can_not_be_written_do_not_stop_the_fleet(
     (tmp_path / "decode-0.log").mkdir()
     await cluster.scale(Role.DECODE, 1)
     await until(cluster, ready(Role.DECODE, 1))
+
+
+async def test_a_list_that_can_not_be_written_is_said_once_and_written_later(
+    cluster: LocalCluster,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tandem.cluster.local.fleet._REWRITE_S", 0.2)
+    in_the_way = tmp_path / "pods.partial"
+    in_the_way.mkdir()
+    await cluster.scale(Role.DECODE, 1)
+    await until(cluster, ready(Role.DECODE, 1))
+    assert registry.read(cluster.registry_path) == ()
+    (said,) = [record.message for record in caplog.records if "pods.json" in record.message]
+    assert said.startswith(f"{tmp_path / 'pods.json'}: Is a directory; the gateway does not see")
+    in_the_way.rmdir()
+    async with asyncio.timeout(PATIENCE_S):
+        while not registry.read(cluster.registry_path):  # noqa: ASYNC110 - a file sets no event
+            await asyncio.sleep(0.05)

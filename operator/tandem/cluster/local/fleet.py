@@ -8,6 +8,7 @@ gateway stops sending, then SIGTERM, and the engine finishes what it has.
 import asyncio
 import contextlib
 import itertools
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,8 @@ from tandem.cluster.ports import Pod, PodPhase
 
 _PROBE_S = 0.2
 _UNROUTE_S = 0.5  # the gateway reads the registry every 0.1 s
+_REWRITE_S = 5.0
+_logger = logging.getLogger("tandem.cluster")
 _PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)  # before the n-th restart in a row
 
 
@@ -50,6 +53,7 @@ class LocalCluster:
         self._members: dict[str, _Member] = {}
         self._numbers = itertools.count()
         self._changed = asyncio.Event()
+        self._rewrite: asyncio.TimerHandle | None = None  # planned while the list can't be written
         self._http: aiohttp.ClientSession | None = None
 
     @property
@@ -139,7 +143,7 @@ class LocalCluster:
         try:
             await asyncio.wait((died, drained), return_when=asyncio.FIRST_COMPLETED)
             if died.done():
-                words = member.process.last_words()
+                words = await member.process.last_words()
                 self._failed(member, f"exit code {died.result()}: {words}")
             else:
                 await self._drain(member)
@@ -198,10 +202,19 @@ class LocalCluster:
         self._publish()
 
     def _publish(self) -> None:
-        """Tell the gateway and whoever waits; a full disk is tried again at the next change."""
-        with contextlib.suppress(OSError):
-            registry.write(self.registry_path, [member.pod for member in self._members.values()])
+        """Tell the gateway and whoever waits; a disk that is full is said and tried again."""
         self._changed.set()
+        try:
+            registry.write(self.registry_path, [member.pod for member in self._members.values()])
+        except OSError as error:
+            if self._rewrite is None:
+                told = "%s: %s; the gateway does not see what changes until it can be written"
+                _logger.warning(told, self.registry_path, error.strerror)
+            else:
+                self._rewrite.cancel()
+            self._rewrite = asyncio.get_running_loop().call_later(_REWRITE_S, self._publish)
+        else:
+            self._rewrite = None
 
 
 def _leaving(staying: list[_Member], count: int, drain_first: Sequence[str]) -> list[_Member]:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ctypes
+import logging
 import os
 import signal
 import sys
@@ -10,15 +11,23 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+_CHUNK_BYTES = 65536
+_SHOWN = 300  # characters of a last line
+_logger = logging.getLogger("tandem.cluster")
 
 
 class Process:
-    """A child in a session of its own, so that a terminal's Ctrl-C reaches only us."""
+    """A child in a session of its own, so that a terminal's Ctrl-C reaches only us.
 
-    def __init__(self, name: str, child: asyncio.subprocess.Process, log: Path | None) -> None:
+    What it says goes through us into its log: a full disk loses lines of the log, not the process.
+    """
+
+    def __init__(self, name: str, child: asyncio.subprocess.Process, log: Path) -> None:
         self.name = name
-        self.log = log
         self._child = child
+        self._log = log
+        self._tail = b""
+        self._pump = asyncio.create_task(self._keep_log(), name=f"log of {name}")
 
     @classmethod
     async def start(
@@ -28,28 +37,22 @@ class Process:
         log: Path,
         environment: Mapping[str, str] | None = None,
     ) -> "Process":
-        """Start a command with its output in `log`; a full disk loses the log, not the process.
+        """Start a command whose output is appended to `log`.
 
         Raises:
             OSError: the program is not there or may not be run.
 
         """
-        with contextlib.ExitStack() as stack:
-            try:
-                output: int = stack.enter_context(log.open("ab")).fileno()
-                kept: Path | None = log
-            except OSError:
-                output, kept = asyncio.subprocess.DEVNULL, None
-            child = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=asyncio.subprocess.STDOUT,
-                env={**os.environ, **(environment or {})},
-                start_new_session=True,
-                preexec_fn=_die_with_parent(),
-            )
-        return cls(name, child, kept)
+        child = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, **(environment or {})},
+            start_new_session=True,
+            preexec_fn=_die_with_parent(),
+        )
+        return cls(name, child, log)
 
     @property
     def pid(self) -> int:
@@ -79,15 +82,27 @@ class Process:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         await self._child.wait()
+        await self._pump
 
-    def last_words(self) -> str:
-        """The last line of its log, to say why it died."""
-        if self.log is None:
-            return "no log could be written"
-        with contextlib.suppress(OSError):
-            lines = self.log.read_text(errors="replace").strip().splitlines()
-            return lines[-1][:300] if lines else "it said nothing"
-        return "its log can't be read"
+    async def last_words(self) -> str:
+        """The last line that an ended process said, to tell why it died."""
+        await self._pump
+        lines = self._tail.decode(errors="replace").strip().splitlines()
+        return lines[-1][:_SHOWN] if lines else "it said nothing"
+
+    async def _keep_log(self) -> None:
+        """Append to the log until the process closes its output; what can't be written is told once."""
+        assert self._child.stdout is not None
+        told = False
+        while chunk := await self._child.stdout.read(_CHUNK_BYTES):
+            self._tail = (self._tail + chunk)[-_CHUNK_BYTES:]
+            try:
+                with self._log.open("ab") as log:
+                    log.write(chunk)
+            except OSError as error:
+                if not told:
+                    _logger.warning("%s: %s; lines are lost", self._log, error.strerror)
+                told = True
 
 
 def _die_with_parent() -> Callable[[], None] | None:
