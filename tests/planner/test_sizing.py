@@ -2,7 +2,7 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.planner.builders import ENGINE, D, P, costing, counts, demand, pair, spec
 
@@ -196,6 +196,7 @@ def test_prompts_that_no_fleet_serves_in_time_are_not_sized_for() -> None:
     st.floats(0, 16),
     st.floats(1e-3, 100),
 )
+@example(0.0, 1.0, 1.0, 0.001, 0.0, 1.0)  # weights that add up to a rounding more than 1
 def test_no_demand_raises(  # noqa: PLR0917 - hypothesis
     rate_rps: float,
     input_tokens: float,

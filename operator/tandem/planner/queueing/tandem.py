@@ -86,7 +86,7 @@ class Tandem:
         """Share of requests that meet TTFT and TPOT both."""
         stage = self.decode(decodes)
         met = self.ttft_met(prefills, decodes) * stage.tpot_met
-        return self.served * min(1.0, float(self.lengths.weights @ met))
+        return min(1.0, self.served * float(self.lengths.weights @ met))
 
     def ttft_met(self, prefills: int, decodes: int) -> Floats:
         """P(TTFT within its target) of each length point."""
