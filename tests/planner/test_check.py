@@ -79,8 +79,8 @@ def test_a_calm_spec_passes() -> None:
             id="an unknown policy",
         ),
         pytest.param(
-            lambda: spec(policy="hpa", parameters={"targte": 0.5}),
-            "policy.parameters.targte: 0.5 is not allowed: one of target",
+            lambda: spec(policy="hpa", parameters={"targets": 0.5}),
+            "policy.parameters.targets: 0.5 is not allowed: one of target",
             id="an unknown parameter",
         ),
         pytest.param(

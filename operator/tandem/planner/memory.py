@@ -11,8 +11,12 @@ from dataclasses import replace
 from math import exp, isfinite
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tandem.api.role import Role
 from tandem.planner import demand
+from tandem.planner.demand import Floats
 from tandem.planner.model import Memory
 from tandem.planner.observation import LengthCounts, Missing, Observation
 from tandem.planner.readings import (
@@ -22,7 +26,6 @@ from tandem.planner.readings import (
     MOST_RATE_RPS,
     MOST_REQUESTS,
     age_s,
-    is_plausible,
     usable,
 )
 
@@ -33,7 +36,7 @@ HALF_LIFE_S = (
     600.0  # of length counts: long enough for a mix, short enough for a new prompt template
 )
 DISPERSION_S = 120.0  # smoothing of the index of dispersion
-MOST_CELLS = 512
+MOST_CELLS = 768
 LEAST_WEIGHT = 1e-3  # of a cell, in requests; lighter ones are forgotten
 
 Rates = tuple[tuple[float, float, float], ...]
@@ -144,22 +147,32 @@ def _cells(lengths: LengthCounts | Missing, cells: Cells, interval_s: float) -> 
     """Counts of before, decayed, and those of one more interval."""
     if isinstance(lengths, Missing):
         return cells
-    decay = 0.5 ** (interval_s / HALF_LIFE_S)
-    counts = {cell[:3]: cell[3] * decay for cell in cells}
-    for cell in lengths.cells:
-        if _is_plausible(cell):
-            key = (int(cell[0]), int(cell[1]), int(cell[2]))
-            counts[key] = counts.get(key, 0.0) + cell[3]
-    kept = [(*key, weight) for key, weight in counts.items() if weight >= LEAST_WEIGHT]
-    if len(kept) <= MOST_CELLS:
-        return tuple(sorted(kept))
-    rows = demand.coarsened(kept)
-    return tuple(sorted((round(i), round(c), round(o), float(w)) for i, c, o, w in rows))
+    table = np.array([*cells, *lengths.cells], dtype=np.float64).reshape(-1, 4)
+    table[: len(cells), 3] *= 0.5 ** (interval_s / HALF_LIFE_S)
+    table = _summed(table[_plausible(table)])
+    if len(table) > MOST_CELLS:
+        table = demand.coarsened(table)
+    columns = (*np.round(table[:, :3]).astype(np.int64).T.tolist(), table[:, 3].tolist())
+    return tuple(zip(*columns, strict=True))
 
 
-def _is_plausible(cell: tuple[int, int, int, float]) -> bool:
-    sizes = all(is_plausible(size, MOST_LENGTH) for size in cell[:3])
-    return sizes and cell[0] >= 1 and cell[2] >= 1 and is_plausible(cell[3], MOST_REQUESTS)
+def _plausible(table: Floats) -> NDArray[np.bool_]:
+    """Which rows are lengths and counts that exist."""
+    sizes, weights = table[:, :3], table[:, 3]
+    most, least = np.array([MOST_LENGTH] * 3), np.array([1.0, 0.0, 1.0])
+    sized: NDArray[np.bool_] = np.all((sizes >= least) & (sizes <= most), axis=1)
+    return sized & (weights >= LEAST_WEIGHT) & (weights <= MOST_REQUESTS)
+
+
+def _summed(table: Floats) -> Floats:
+    """One row for each (input, cached, output), in their order, weights added up."""
+    order = np.lexsort((table[:, 2], table[:, 1], table[:, 0]))
+    ordered = table[order]
+    starts = np.ones(len(ordered), dtype=np.bool_)
+    starts[1:] = (ordered[1:, :3] != ordered[:-1, :3]).any(axis=1)
+    rows = ordered[starts]
+    rows[:, 3] = np.bincount(np.cumsum(starts) - 1, ordered[:, 3], len(rows))
+    return rows
 
 
 def _dispersion(observation: Observation, before: float, stale_after_s: float) -> float:
