@@ -7,8 +7,8 @@ moved within the lead time h. Square roots, because counts of a Poisson stream t
 at any rate, and because differences of logarithms explode after idle minutes. Until enough has been seen
 Q leans on a prior spread: a fleet that starts knows nothing of its traffic.
 
-Source: the league of /docs/concepts/queueing-model.md; persistence with residual quantiles beat trends
-and daily seasons on a fortnight of real traffic.
+Source: a throw-away league on five real traces, where this beat trends and last values; settings are leads
+from there, not results.
 """
 
 from dataclasses import dataclass
