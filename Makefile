@@ -29,7 +29,7 @@ $(VENV)/.ready: requirements/dev.txt requirements/uv.txt pyproject.toml
 
 venv-vllm: .venv-vllm/.ready ## make .venv-vllm: the real engine on CPU (about 6 GB, 3 minutes)
 .venv-vllm/.ready: requirements/vllm.txt | venv
-	ldconfig -p | grep -q libnuma.so.1 || { apt-get update -qq && apt-get install -y -qq libnuma1; } || \
+	PATH=$$PATH:/sbin ldconfig -p | grep libnuma.so.1 >/dev/null || { apt-get update -qq && apt-get install -y -qq libnuma1; } || \
 		{ echo "vLLM on CPU needs libnuma1: install it as root" >&2; exit 1; }
 	$(BIN)/uv venv -q --clear --python $(BIN)/python .venv-vllm
 	$(BIN)/uv pip install -q --python .venv-vllm/bin/python --require-hashes --no-deps -r requirements/vllm.txt
