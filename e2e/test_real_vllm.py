@@ -45,6 +45,7 @@ WORDS = [
 LENGTHS = (5, 16, 40, 127, 128, 129, 400, 900)  # words or ids: around and across blocks of 128
 LEASE_S = 30
 FLAGS = ("--model", "tiny", "--kv-lease", f"{LEASE_S}s", "--ttft", "10s", "--tpot", "500ms")
+USER_PATIENCE_S = 300.0  # engines that meet on a busy machine have stood still for a minute
 DRAIN_AFTER_S = 1.0
 DRAINING_S = 8.0  # how long users go on asking
 SOURCES = "vllm:prompt_tokens_by_source_total"
@@ -114,7 +115,7 @@ async def send(user: aiohttp.ClientSession, url: str, asked: Ask) -> Answer:
 async def send_all(url: str, asks: Sequence[Ask], at_once: int = 4) -> list[Answer]:
     """All answers, in order, so many requests at a time."""
     places = asyncio.Semaphore(at_once)
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120)) as user:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=USER_PATIENCE_S)) as user:
 
         async def one(asked: Ask) -> Answer:
             async with places:
@@ -229,7 +230,7 @@ async def asked_while_it_drains(
             if time.monotonic() > ends_s:
                 return
 
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120)) as http:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=USER_PATIENCE_S)) as http:
         await asyncio.gather(*(user(first, http) for first in range(4)))
     return got
 
