@@ -15,9 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from tandem.cluster import registry
+
 pytestmark = pytest.mark.e2e
 
 TANDEM = str(Path(sys.executable).with_name("tandem"))
+SMALL = ("--prefill", "1", "--decode", "1")  # a start that the load outgrows at once
 START_S = 40.0
 END_S = 40.0
 
@@ -54,7 +57,18 @@ def until_none_left(folder: Path, patience_s: float) -> list[int]:
 def test_both_roles_scale_at_different_times_and_the_summary_says_why(tmp_path: Path) -> None:
     with marked(tmp_path) as environment:
         ran = subprocess.run(
-            [TANDEM, "up", "--for", "100s", "--json", "--port", "0", "--dir", str(tmp_path)],
+            [
+                TANDEM,
+                "up",
+                "--for",
+                "100s",
+                *SMALL,
+                "--json",
+                "--port",
+                "0",
+                "--dir",
+                str(tmp_path),
+            ],
             env=environment,
             capture_output=True,
             text=True,
@@ -128,7 +142,7 @@ def test_an_engine_that_is_killed_is_started_again_and_the_load_goes_on(tmp_path
             stderr=subprocess.PIPE,
             text=True,
         )
-        victim = wait_for_engine(tmp_path, "decode-2.log")
+        victim = wait_for_engine(tmp_path, "decode-2")
         time.sleep(8.0)
         os.kill(victim, signal.SIGKILL)
         out, err = child.communicate(timeout=150)
@@ -194,16 +208,18 @@ def test_a_port_in_use_is_said(tmp_path: Path) -> None:
     assert ran.stderr.startswith(f"error: --port: {port} is not allowed: a free port")
 
 
-def wait_for_engine(folder: Path, log: str) -> int:
-    """Process id of the engine that writes a log, once it writes it."""
+def wait_for_engine(folder: Path, pod: str) -> int:
+    """Process id of a pod's engine, once the pod is listed and its engine runs."""
     until = time.monotonic() + START_S
     while time.monotonic() < until:
-        for pid in processes_of(folder):
+        urls = [each.url for each in registry.read(folder / "pods.json") if each.name == pod]
+        for pid in processes_of(folder) if urls and urls[0] else ():
             with suppress(OSError):
-                if Path(f"/proc/{pid}/fd/1").readlink() == folder / log:
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                if urls[0].rpartition(":")[2].encode() in words:
                     return pid
         time.sleep(0.2)
-    raise AssertionError(f"no process writes {log}")
+    raise AssertionError(f"no process serves {pod}")
 
 
 def read_until(terminal: int, pattern: str, patience_s: float) -> str:
