@@ -235,6 +235,7 @@ async def asked_while_it_drains(
     return got
 
 
+@pytest.mark.full  # five engines on two cores: beside other work a user may wait in vain
 @pytest.mark.parametrize("role", list(Role))
 def test_no_user_sees_an_engine_drain(
     role: Role, trio: list[Engine], leaving: Engine, front: GatewayProcess
