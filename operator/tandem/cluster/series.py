@@ -55,3 +55,27 @@ E2E = "tandem_gateway_e2e_latency_seconds"
 QUEUE = "tandem_gateway_queue_seconds"
 PREFILL_LEG = "tandem_gateway_prefill_leg_seconds"
 HANDOVER = "tandem_gateway_handover_seconds"  # decode leg sent to its first token
+
+# What the operator exports; every series has the labels fleet_namespace and fleet.
+DESIRED = "tandem_desired_replicas"  # role: what the operator asks for; for those who scale by HPA
+READY = "tandem_ready_replicas"  # role
+STARTING = "tandem_starting_replicas"  # role
+DRAINING = "tandem_draining_replicas"  # role
+OPTIMAL = "tandem_optimal_replicas"  # role: the policy's wish before any limit
+ATTAINMENT = "tandem_slo_attainment_ratio"  # measured over the last interval that had requests
+ATTAINMENT_TARGET = "tandem_slo_attainment_target_ratio"
+TTFT_TARGET = "tandem_slo_ttft_seconds"
+TPOT_TARGET = "tandem_slo_tpot_seconds"
+PREDICTED_ATTAINMENT = "tandem_predicted_attainment_ratio"
+PREDICTED_TTFT = "tandem_predicted_ttft_seconds"  # quantile: 0.5 | 0.9 | 0.95 | 0.99
+PREDICTED_TPOT = "tandem_predicted_tpot_seconds"  # quantile
+UTILISATION = "tandem_predicted_utilisation_ratio"  # stage: prefill | link | decode | kv
+BOTTLENECK = "tandem_bottleneck"  # stage: 1 for the one that gives way first, else 0
+COST = "tandem_cost_per_hour"  # of every pod that is not yet gone
+DECISIONS = "tandem_decisions_total"  # role, direction: up | down
+CONDITION = "tandem_condition"  # type: 1 True, 0 False, -1 Unknown
+METRICS_AGE = "tandem_metrics_age_seconds"  # of the oldest figure of the last tick
+TICKS = "tandem_ticks_total"  # outcome: ok | error
+TICK_SECONDS = "tandem_tick_seconds"  # summary: _sum and _count
+API_REQUESTS = "tandem_api_requests_total"  # verb, code; without the fleet's labels
+BUILD = "tandem_build_info"  # version; without the fleet's labels

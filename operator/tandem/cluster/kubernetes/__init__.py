@@ -1,0 +1,1 @@
+"""The fleet on Kubernetes: pods, Deployments, the API server."""
