@@ -74,7 +74,7 @@ def test_the_api_servers_defaults_are_the_models(document: Document) -> None:
         pytest.param(fleet(slo__attainment=1), id="exclusive maximum"),
         pytest.param(fleet(decode__replicas={"max": 4097}), id="maximum"),
         pytest.param(fleet(autoscaling__policy__name="magic"), id="enumeration"),
-        pytest.param(fleet(metrics__source="prometheus"), id="enumeration of one"),
+        pytest.param(fleet(metrics__source="statsd"), id="enumeration"),
         pytest.param(fleet(prefill__pools=[]), id="no pool"),
         pytest.param(fleet(model={}), id="required"),
         pytest.param(fleet(model__name="two words"), id="name"),

@@ -72,8 +72,8 @@ TWO_POOLS = [
             id="duration of zero",
         ),
         pytest.param(
-            fleet(gateway__routing__kvLease="5900ms"),
-            "spec.gateway.routing.kvLease: '5900ms' is not allowed: at least 6s, or an engine"
+            fleet(engine__kvTransfer__lease="5900ms"),
+            "spec.engine.kvTransfer.lease: '5900ms' is not allowed: at least 6s, or an engine"
             " cannot renew a lease in time",
             id="lease too short",
         ),
@@ -85,8 +85,20 @@ TWO_POOLS = [
         pytest.param(
             fleet(prefill__pools__0__profile_ref="p"),
             "spec.prefill.pools[0]: 'profile_ref' is not allowed:"
-            " one of profileRef, accelerator, name",
+            " one of profileRef, accelerator, template, name",
             id="snake case",
+        ),
+        pytest.param(
+            fleet(metrics__source="prometheus"),
+            "spec.metrics.source: 'prometheus' is not allowed: direct, or prometheus together with"
+            " metrics.prometheus.url",
+            id="prometheus without a server",
+        ),
+        pytest.param(
+            fleet(engine__drain="34s"),
+            "spec.engine.drain: '34s' is not allowed: at least kvTransfer.lease and 5s, or KV that a"
+            " decode pod waits for is lost",
+            id="drain shorter than a lease",
         ),
         pytest.param(
             fleet() | {"specs": {}},
@@ -155,8 +167,8 @@ TWO_POOLS = [
         ),
         pytest.param(
             fleet() | {"metadata": {"name": "Chat!"}},
-            "metadata.name: 'Chat!' is not allowed: lower-case letters, digits, '-' and '.', such"
-            " as chat-h200",
+            "metadata.name: 'Chat!' is not allowed: up to 40 lower-case letters, digits and '-', a"
+            " letter first, such as chat",
             id="no name",
         ),
     ],
@@ -222,7 +234,7 @@ def test_what_is_not_given_has_the_defaults_of_the_reference() -> None:
     assert spec.autoscaling.interval == "5s"
     assert spec.metrics.max_age == "60s"
     assert spec.gateway.routing.order == "feasible-first"
-    assert spec.gateway.routing.kv_lease == "30s"
+    assert spec.engine.kv_transfer.lease == "30s"
 
 
 def test_a_status_is_never_read_back() -> None:

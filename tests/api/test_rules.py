@@ -14,7 +14,9 @@ from tandem.api.autoscaling import Ratio
 from tandem.api.base import ApiModel
 from tandem.api.engine_costs import DecodeCost, KvCache, PrefillCost
 from tandem.api.engine_profile import EngineProfileSpec
-from tandem.api.fleet import DisaggregatedLLMSpec, Routing
+from tandem.api.engine_spec import EngineSpec, KvTransfer
+from tandem.api.fleet import DisaggregatedLLMSpec
+from tandem.api.metrics_spec import Metrics
 from tandem.api.parse import parse_fleet
 from tandem.api.role_spec import Replicas
 from tandem.errors import InvalidInputError
@@ -52,8 +54,18 @@ SPEC = {
     ),
     Replicas: st.fixed_dictionaries({"min": SMALL, "max": SMALL}),
     Ratio: RATIOS,
-    Routing: st.fixed_dictionaries(
-        {"kvLease": st.sampled_from(["5999ms", "6s", "0.1m", "5s999ms", "1h", "1s"])}
+    KvTransfer: st.fixed_dictionaries(
+        {"lease": st.sampled_from(["5999ms", "6s", "0.1m", "5s999ms", "1h", "1s"])}
+    ),
+    EngineSpec: st.fixed_dictionaries(
+        {
+            "kvTransfer": st.fixed_dictionaries({"lease": st.sampled_from(["6s", "30s", "1m"])}),
+            "drain": st.sampled_from(["10s", "11s", "35s", "34999ms", "64s", "1m5s", "2h"]),
+        }
+    ),
+    Metrics: st.fixed_dictionaries(
+        {"source": st.sampled_from(["direct", "prometheus"])},
+        optional={"prometheus": st.just({"url": "http://prometheus:9090"})},
     ),
     PrefillCost: st.fixed_dictionaries(
         {"aSeconds": COSTS, "bSecondsPerToken": COSTS, "cSecondsPerToken2": COSTS}

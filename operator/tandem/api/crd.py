@@ -9,7 +9,7 @@ The API server takes only part of JSON Schema. What pydantic writes beyond it is
     default of an object       {}: each child has its own default, so a default is written once;
                                in full where the object has rules, which a default is held to as
                                it is written
-    title, default: null, additionalProperties: false, discriminator      left out
+    title, default: null, additionalProperties: true or false, discriminator      left out
 """
 
 from dataclasses import dataclass
@@ -116,7 +116,9 @@ def schema(model: type[ApiModel]) -> Schema:
     """The structural schema of a resource; apiVersion, kind and metadata are the API server's."""
     written = model.model_json_schema(by_alias=True)
     root = _structural(written, written.get("$defs", {}))
-    root["properties"]["metadata"] = {"type": "object"}
+    name = root["properties"]["metadata"]["properties"]["name"]
+    limits = {key: name[key] for key in ("type", "description", "maxLength", "pattern")}
+    root["properties"]["metadata"] = {"type": "object", "properties": {"name": limits}}
     for name in ("apiVersion", "kind"):
         text = root["properties"][name]["description"]
         root["properties"][name] = {"type": "string", "description": text}
@@ -172,12 +174,19 @@ def _lower_values(node: Schema) -> None:
         if f"exclusive{bound}" in node:
             node[bound.lower()] = node[f"exclusive{bound}"]
             node[f"exclusive{bound}"] = True
-    if node.get("additionalProperties") is False:
+    if isinstance(node.get("additionalProperties"), bool):
         del node["additionalProperties"]
-    if isinstance(node.get("default"), dict) and "x-kubernetes-validations" not in node:
-        node["default"] = {}
+    if isinstance(node.get("default"), dict):
+        node["default"] = _given(node["default"]) if "x-kubernetes-validations" in node else {}
     if "default" in node and node["default"] is None:
         del node["default"]
+
+
+def _given(value: Any) -> Any:
+    """A default without the fields that are absent."""
+    if not isinstance(value, dict):
+        return value
+    return {key: _given(part) for key, part in value.items() if part is not None}
 
 
 def _place(key: str) -> tuple[int, str]:

@@ -4,47 +4,42 @@ A field arrives with its behaviour: what is here is done, and what is not done i
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from tandem.api import duration
 from tandem.api.autoscaling import Autoscaling
 from tandem.api.base import ApiModel, Rule
+from tandem.api.engine_spec import EngineSpec
 from tandem.api.fleet_status import FleetStatus
-from tandem.api.metadata import Metadata
+from tandem.api.metadata import FleetMetadata
+from tandem.api.metrics_spec import Metrics
 from tandem.api.policy_names import QUEUE_ORDERS
 from tandem.api.role import Role
 from tandem.api.role_spec import RoleSpec
-from tandem.api.scalars import Duration, ModelName, OneOf
-
-SHORTEST_LEASE_S = 6.0  # vLLM renews a lease every N // 6 seconds: under 6 that is never
+from tandem.api.scalars import Duration, FilePath, ModelName, OneOf
 
 
-class EngineType(StrEnum):
-    """What serves in an engine pod."""
+class ModelSource(ApiModel):
+    """Where engines load the model from, if not from the hub."""
 
-    VLLM = "vllm"
-    EMULATOR = "emulator"
+    path: FilePath
+    """Folder in engine pods that holds the model; a volume of the pool's template brings it."""
 
 
 class ModelSpec(ApiModel):
     """The model that the fleet serves."""
 
     name: ModelName
-    """Name that clients ask for and that the engine loads: of a hub, or a path in the pod."""
+    """Name that clients ask for, and of the hub's model that engines load unless source says
+    otherwise."""
+
+    source: ModelSource | None = None
+    """Where engines load the model from, if not from the hub."""
 
     max_context: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
     """Most tokens of one request, prompt and answer together; the model's own limit where not
     given."""
-
-
-class EngineSpec(ApiModel):
-    """The program that runs in engine pods."""
-
-    type: EngineType = EngineType.VLLM
-    """vllm, or emulator: an engine with vLLM's interface whose time comes from the profile."""
 
 
 class Latency(ApiModel):
@@ -67,16 +62,6 @@ class Slo(ApiModel):
     """Share of all arrivals that meets both targets, such as 0.99."""
 
 
-class Metrics(ApiModel):
-    """Where figures come from."""
-
-    source: Annotated[str, OneOf(("direct",))] = "direct"
-    """direct: the operator reads the gateway and the engine pods itself."""
-
-    max_age: Duration = "60s"
-    """A figure that is older holds the fleet as it is."""
-
-
 class Routing(ApiModel):
     """How the gateway hands requests to pods."""
 
@@ -84,22 +69,6 @@ class Routing(ApiModel):
     """Which waiting request is served next: feasible-first takes those that can still meet their
     TTFT, by deadline, and those already late after them; fcfs the first come; edf the earliest
     deadline."""
-
-    kv_lease: Duration = "30s"
-    """How long a prefill pod keeps the KV of a request for a decode pod to pull."""
-
-    def lease_can_be_renewed(self) -> bool:
-        """Whether the lease is long enough for the engine to renew it in time."""
-        return duration.seconds(self.kv_lease) >= SHORTEST_LEASE_S
-
-    RULES: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            field="kvLease",
-            allowed="at least 6s, or an engine cannot renew a lease in time",
-            cel="duration(self.kvLease) >= duration('6s')",
-            holds=lease_can_be_renewed,
-        ),
-    )
 
 
 class Gateway(ApiModel):
@@ -191,7 +160,7 @@ class DisaggregatedLLM(ApiModel):
     kind: Literal["DisaggregatedLLM"] = "DisaggregatedLLM"
     """Kind of the resource."""
 
-    metadata: Metadata
+    metadata: FleetMetadata
     """Name and owner of the resource."""
 
     spec: DisaggregatedLLMSpec

@@ -3,7 +3,7 @@
 from pydantic import ConfigDict
 
 from tandem.api.base import ApiModel
-from tandem.api.scalars import ResourceName
+from tandem.api.scalars import FleetName, ResourceName
 
 
 class Metadata(ApiModel):
@@ -13,3 +13,10 @@ class Metadata(ApiModel):
 
     name: ResourceName
     """Name of the resource."""
+
+
+class FleetMetadata(Metadata):
+    """Of a fleet: names of its children are the fleet's with role, pool and revision at the end."""
+
+    name: FleetName
+    """Name of the fleet."""

@@ -1,6 +1,7 @@
 """One role of a fleet: how many replicas it may have, and on what they run."""
 
-from typing import Annotated, ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -37,6 +38,14 @@ class Pool(ApiModel):
     profile_ref: ResourceName
     """Name of the EngineProfile, in the same namespace, that says what a replica's work costs in
     time."""
+
+    template: Annotated[
+        Mapping[str, Any] | None,
+        Field(json_schema_extra={"type": "object", "x-kubernetes-preserve-unknown-fields": True}),
+    ] = None
+    """Pod template that engine pods start from, such as volumes, tolerations and node selectors;
+    its container named engine is the engine's. What Tandem needs comes on top. Checked by the API
+    server when the Deployment is made."""
 
 
 class Replicas(ApiModel):

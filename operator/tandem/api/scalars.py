@@ -88,6 +88,14 @@ ResourceName = Annotated[
         pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
     ),
 ]
+FleetName = Annotated[
+    str,
+    Text(
+        allowed="up to 40 lower-case letters, digits and '-', a letter first, such as chat",
+        max_length=40,
+        pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$",
+    ),
+]
 Label = Annotated[
     str,
     Text(
@@ -122,6 +130,39 @@ Quantity = Annotated[
         pattern=quantity.PATTERN,
     ),
 ]
+FilePath = Annotated[
+    str,
+    Text(
+        allowed="an absolute path without spaces, such as /models/llama",
+        max_length=512,
+        pattern=r"^/\S*$",
+    ),
+]
+Url = Annotated[
+    str,
+    Text(
+        allowed="an http or https address, such as http://prometheus.monitoring.svc:9090",
+        max_length=512,
+        pattern=r"^https?://[^\s/]+(/\S*)?$",
+    ),
+]
+Image = Annotated[
+    str,
+    Text(
+        allowed="an image reference, such as vllm/vllm-openai:v0.32.0",
+        max_length=512,
+        pattern=r"^[a-zA-Z0-9][-a-zA-Z0-9._/:@]*$",
+    ),
+]
+EnvName = Annotated[
+    str,
+    Text(
+        allowed="letters, digits and '_', no digit first, such as UCX_TLS",
+        max_length=128,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+    ),
+]
+Argument = Annotated[str, Field(max_length=4096)]
 
 
 def _cut(length: int) -> AfterValidator:
