@@ -31,10 +31,10 @@ class FakeStore:
     memory: Memory = field(default_factory=Memory)
     saves: int = 0
 
-    def load(self) -> Memory:
+    async def load(self) -> Memory:
         return self.memory
 
-    def save(self, memory: Memory) -> None:
+    async def save(self, memory: Memory, *, changed: bool) -> None:
         self.memory = memory
         self.saves += 1
 

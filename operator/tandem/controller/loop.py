@@ -43,12 +43,12 @@ class Tick:
 class MemoryStore(Protocol):
     """Keeps the planner's memory over a restart."""
 
-    def load(self) -> Memory:
+    async def load(self) -> Memory:
         """What was last saved; a fresh memory where nothing was or it is damaged."""
         ...
 
-    def save(self, memory: Memory) -> None:
-        """Replace what is kept."""
+    async def save(self, memory: Memory, *, changed: bool) -> None:
+        """Replace what is kept; where nothing `changed` for the cluster it may wait a while."""
         ...
 
 
@@ -67,11 +67,11 @@ class FleetLoop:
     ) -> None:
         self._cluster = cluster
         self._metrics = metrics
-        self._spec = spec
+        self.spec = spec  # may be replaced between two ticks
         self._store = store
         self._now_s = now_s
         self._report = report
-        self._memory = store.load()
+        self._memory: Memory | None = None  # not loaded yet
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tick until `stop` is set; an error is reported and the next tick tries again."""
@@ -82,14 +82,17 @@ class FleetLoop:
 
     async def tick(self) -> Tick:
         """One turn: what was seen, what was decided, what was asked of the cluster."""
+        if self._memory is None:
+            self._memory = await self._store.load()
+        spec = self.spec
         pods = await self._cluster.pods()
         traffic = await self._metrics.read(pods)
         desired = await self._cluster.desired()
         seen = observation(self._now_s(), pods, desired, traffic)
-        decided = plan(seen, self._memory, self._spec)
+        decided = plan(seen, self._memory, spec)
         self._memory = decided.memory
-        changes = await self._apply(seen, desired, decided, pods)
-        self._store.save(self._memory)
+        changes = () if spec.paused else await self._apply(seen, desired, decided, pods)
+        await self._store.save(decided.memory, changed=bool(changes))
         return Tick(observation=seen, pods=pods, plan=decided, changes=changes)
 
     async def _guarded_tick(self) -> float:
@@ -97,7 +100,7 @@ class FleetLoop:
             done = await self.tick()
         except Exception as error:  # noqa: BLE001 - the loop's top: one bad tick must not end the fleet
             self._report(Tick(observation=None, error=f"{type(error).__name__}: {error}"))
-            return self._spec.interval_s
+            return self.spec.interval_s
         self._report(done)
         assert done.plan is not None
         return done.plan.look_again_s
@@ -105,12 +108,7 @@ class FleetLoop:
     async def _apply(
         self, seen: Observation, desired: Mapping[Role, int], decided: Plan, pods: Sequence[Pod]
     ) -> tuple[Change, ...]:
-        """Ask for every target that is not yet asked for; fewer first, so that a budget holds half-way.
-
-        A paused fleet is left alone.
-        """
-        if self._spec.paused:
-            return ()
+        """Ask for every target that is not yet asked for; fewer first, so that a budget holds half-way."""
         changes = [
             Change(
                 at_s=seen.now_s,

@@ -13,14 +13,14 @@ class FileStore:
 
     path: Path
 
-    def load(self) -> Memory:
+    async def load(self) -> Memory:
         """What was last saved; a fresh memory where nothing was or it is damaged."""
         try:
             return from_json(self.path.read_text())[0]
         except OSError:
             return Memory()
 
-    def save(self, memory: Memory) -> None:
+    async def save(self, memory: Memory, *, changed: bool) -> None:  # noqa: ARG002 - a file is cheap
         """Replace what is kept; on a full disk the old one stays."""
         partial = self.path.with_suffix(".partial")
         try:
