@@ -17,19 +17,23 @@ class EngineSpec:
 
     `core` pins a CPU engine to one core (two engines on two cores starve each other otherwise);
     `kv_bytes` is the memory of its KV cache. Both are for engines without a GPU, None with one.
+    `model` is a folder or the hub's name of a model. Tokens that are None are the engine's choice.
+    `more` are words for vLLM itself; of a flag given twice it takes the last.
     """
 
-    model: Path
+    model: Path | str
     port: int
     side_channel_port: int
     core: int | None = None
     kv_bytes: int | None = None
     served_name: str = "tiny"
     host: str = "127.0.0.1"
+    side_channel_host: str | None = None  # where decode engines pull KV; None is `host`
     lease_s: int = 30  # vLLM's own default; at least 6
     drain_s: int = 35  # the prefill side waits for leased blocks: lease + 5 s
-    context_tokens: int = 2048
-    batch_tokens: int = 2048
+    context_tokens: int | None = 2048
+    batch_tokens: int | None = 2048
+    more: tuple[str, ...] = ()
 
 
 def command(python: Path, spec: EngineSpec) -> list[str]:
@@ -45,28 +49,32 @@ def command(python: Path, spec: EngineSpec) -> list[str]:
         "served-model-name": spec.served_name,
         "host": spec.host,
         "port": str(spec.port),
-        "max-model-len": str(spec.context_tokens),
-        "max-num-batched-tokens": str(spec.batch_tokens),
         "shutdown-timeout": str(spec.drain_s),
     }
+    limits = {
+        "max-model-len": spec.context_tokens,
+        "max-num-batched-tokens": spec.batch_tokens,
+        "kv-cache-memory-bytes": spec.kv_bytes,
+    }
+    flags |= {flag: str(limit) for flag, limit in limits.items() if limit is not None}
+    module = [str(python), "-m", "vllm.entrypoints.openai.api_server"]
     if spec.core is not None:
         transfer["kv_buffer_device"] = "cpu"
         flags["dtype"] = "float32"
-    if spec.kv_bytes is not None:
-        flags["kv-cache-memory-bytes"] = str(spec.kv_bytes)
+        module.append("--enforce-eager")  # a GPU gains from graphs, a core only starts later
     flags["kv-transfer-config"] = json.dumps(transfer)
-    module = [str(python), "-m", "vllm.entrypoints.openai.api_server", "--enforce-eager"]
-    return module + [f"--{flag}={value}" for flag, value in flags.items()]
+    return [*module, *(f"--{flag}={value}" for flag, value in flags.items()), *spec.more]
 
 
 def environment(spec: EngineSpec) -> dict[str, str]:
     """What an engine reads from its environment, beyond what every process has."""
     found = {
-        "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
-        "VLLM_NIXL_SIDE_CHANNEL_HOST": spec.host,
+        "VLLM_NIXL_SIDE_CHANNEL_HOST": spec.side_channel_host or spec.host,
         "VLLM_NIXL_SIDE_CHANNEL_PORT": str(spec.side_channel_port),
     }
+    if isinstance(spec.model, Path):
+        found["HF_HUB_OFFLINE"] = "1"  # all of it is in the folder
     if spec.core is not None:
         found |= {"VLLM_CPU_OMP_THREADS_BIND": str(spec.core), "PYTHONPATH": str(PATIENCE)}
     return found
