@@ -1,0 +1,107 @@
+"""What the cluster changes on the machine outside its run folder: cgroups, kernel settings, leftovers."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from e2e.cluster.places import CGROUP, NETNS, RUN, BoxError
+
+CGROUPS = Path("/sys/fs/cgroup")
+KERNEL = Path("/proc/sys")
+KERNEL_BEFORE = RUN.with_name("cluster-kernel.json")
+KUBELET_SETS = (
+    "kernel/keys/root_maxbytes",
+    "kernel/keys/root_maxkeys",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+)
+PATIENCE_S = 10.0
+
+
+def cgroups() -> list[Path]:
+    """The cluster's cgroup in each hierarchy, with one (v2) or one for each controller (v1)."""
+    if (CGROUPS / "cgroup.controllers").exists():
+        return [CGROUPS / CGROUP]
+    return [path / CGROUP for path in CGROUPS.iterdir() if path.is_dir() and not path.is_symlink()]
+
+
+def make_cgroups() -> None:
+    for path in cgroups():
+        path.mkdir(exist_ok=True)
+
+
+def kill_containers() -> None:
+    """Kill all that lives in the cluster's cgroups: the containers, whoever still knows of them."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while pids := set(_contained()):
+        if time.monotonic() > deadline_s:
+            raise BoxError(f"containers {sorted(pids)} survive SIGKILL")
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
+
+
+def remove_cgroups() -> None:
+    for top in cgroups():
+        folders = [path for path in top.rglob("*") if path.is_dir()] if top.exists() else []
+        for folder in [*sorted(folders, key=lambda path: -len(path.parts)), top]:
+            with suppress(FileNotFoundError):
+                folder.rmdir()
+
+
+def _contained() -> Iterator[int]:
+    for top in cgroups():
+        for path in top.rglob("cgroup.procs"):
+            with suppress(FileNotFoundError, OSError):
+                yield from map(int, path.read_text().split())
+
+
+def unmount() -> None:
+    """Let go of every mount under the run folder, the innermost first."""
+    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    for target in reversed(mounts):
+        if target.startswith(f"{RUN}/"):
+            subprocess.run(["umount", "--lazy", target], capture_output=True, check=False)
+
+
+def remember_kernel_settings() -> None:
+    """Keep what the kubelet is about to change; what an earlier crash left is the older truth."""
+    if not KERNEL_BEFORE.exists():
+        before = {name: (KERNEL / name).read_text().strip() for name in KUBELET_SETS}
+        KERNEL_BEFORE.write_text(json.dumps(before))
+
+
+def restore_kernel_settings() -> None:
+    if KERNEL_BEFORE.exists():
+        for name, value in json.loads(KERNEL_BEFORE.read_text()).items():
+            (KERNEL / name).write_text(value)
+        KERNEL_BEFORE.unlink()
+
+
+def remove_leftovers() -> None:
+    """Files that the kubelet, the shims and the CNI library keep outside the run folder."""
+    for link in Path("/var/log/containers").glob("*"):
+        if f"{link.readlink()}".startswith(f"{RUN}/"):
+            link.unlink()
+    for path in Path("/var/lib/cni/results").glob(f"{NETNS}-*"):
+        path.unlink()
+    listening = Path("/proc/net/unix").read_text()
+    for path in Path("/run/containerd/s").glob("*"):
+        if f"{path}" not in listening:
+            path.unlink()
+
+
+def remove_run_folder() -> None:
+    """Remove all state but the logs, which say why a cluster is gone."""
+    for path in RUN.glob("*"):
+        if path.name != "logs":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,0 +1,72 @@
+"""The cluster's own network namespace: nothing in it can reach the machine's network, nor be reached."""
+
+import ctypes
+import os
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from e2e.cluster.places import NETNS, NETNS_PATH, NODE_IP, BoxError
+
+BRIDGE = "tandem0"
+POD_RANGE = "10.88.0.0/16"
+SERVICE_RANGE = "10.96.0.0/16"
+DNS_IP = "10.96.0.10"
+_NOBODY = "10.88.255.254"
+_CLONE_NEWNET = 0x40000000
+
+
+def make() -> None:
+    """Make the namespace with its bridge; the default route leads to an address that nobody has."""
+    _ip("netns", "add", NETNS)
+    inside = ("-n", NETNS)
+    _ip(*inside, "link", "set", "lo", "up")
+    _ip(*inside, "link", "add", BRIDGE, "type", "bridge")
+    _ip(*inside, "address", "add", f"{NODE_IP}/16", "dev", BRIDGE)
+    _ip(*inside, "link", "set", BRIDGE, "up")
+    _ip(*inside, "route", "add", "default", "via", _NOBODY)
+    _run([*inside_command(), "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"])
+
+
+def remove() -> None:
+    """Remove the namespace, and with it every link, address and rule in it."""
+    if NETNS_PATH.exists():
+        _ip("netns", "del", NETNS)
+
+
+def inside_command() -> list[str]:
+    """What a command is prefixed with to run in the namespace (`ip netns exec` would hide the cgroups)."""
+    return ["nsenter", f"--net={NETNS_PATH}", "--"]
+
+
+@contextmanager
+def entered() -> Iterator[None]:
+    """Move this thread, and those it starts, into the namespace and back again."""
+    if threading.current_thread() is not threading.main_thread():
+        raise BoxError("only the main thread moves into the cluster's network")
+    outside = os.open("/proc/self/ns/net", os.O_RDONLY)
+    inside = os.open(NETNS_PATH, os.O_RDONLY)
+    try:
+        _set_namespace(inside)
+        yield
+    finally:
+        _set_namespace(outside)
+        os.close(inside)
+        os.close(outside)
+
+
+def _set_namespace(descriptor: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(descriptor, _CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "setns into a network namespace")
+
+
+def _ip(*arguments: str) -> None:
+    _run(["ip", *arguments])
+
+
+def _run(command: Sequence[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BoxError(f"{' '.join(command)}: {done.stderr.strip()}")
