@@ -4,8 +4,7 @@ import json
 
 from e2e.cluster import pki
 from e2e.cluster.access import Box
-from e2e.cluster.daemons import Daemon, wait_ready
-from e2e.cluster.places import BoxError
+from e2e.cluster.daemons import Daemon
 from e2e.cluster.programs import KWOK
 
 ANNOTATION = "kwok.x-k8s.io/node"

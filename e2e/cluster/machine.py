@@ -23,6 +23,7 @@ KUBELET_SETS = (
     "vm/overcommit_memory",
     "vm/panic_on_oom",
 )
+DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins")
 PATIENCE_S = 10.0
 
 
@@ -88,15 +89,18 @@ def restore_kernel_settings() -> None:
 
 
 def remove_leftovers() -> None:
-    """Files that the kubelet, the shims and the CNI library keep outside the run folder."""
+    """Remove what the kubelet, the shims and the CNI library keep outside the run folder."""
     for link in Path("/var/log/containers").glob("*"):
         if f"{link.readlink()}".startswith(f"{RUN}/"):
             link.unlink()
-    for path in Path("/var/lib/cni/results").glob(f"{NETNS}-*"):
+    results = Path("/var/lib/cni/results")
+    for path in results.glob(f"{NETNS}-*-eth0"):
+        container = path.name.removeprefix(f"{NETNS}-").removesuffix("-eth0")
+        (results / f"cni-loopback-{container}-lo").unlink(missing_ok=True)
         path.unlink()
     listening = Path("/proc/net/unix").read_text()
-    for path in Path("/run/containerd/s").glob("*"):
-        if f"{path}" not in listening:
+    for path in [*Path("/run/containerd/s").glob("*"), DEVICE_PLUGINS / "kubelet.sock"]:
+        if path.exists() and f"{path}" not in listening:
             path.unlink()
 
 

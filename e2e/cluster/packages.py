@@ -11,6 +11,7 @@ from e2e.cluster.places import BoxError, timed
 
 COMMANDS = {
     "buildah": "buildah",
+    "busybox-static": "busybox",
     "conntrack": "conntrack",
     "containerd": "containerd",
     "containernetworking-plugins": "/usr/lib/cni/bridge",

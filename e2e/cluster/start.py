@@ -5,7 +5,7 @@ import socket
 
 from e2e.cluster import control_plane, node
 from e2e.cluster.access import Box
-from e2e.cluster.containers import load_image, pause_archive
+from e2e.cluster.containers import load_image, pause_archive, shell_archive
 from e2e.cluster.daemons import Daemon, wait_ready
 from e2e.cluster.places import BoxError, timed
 
@@ -19,9 +19,10 @@ def start(box: Box) -> None:
     first, rest = _first(box), _rest(box)
     for daemon in first:
         daemon.start()
-    with timed("containerd and the pause image"):
+    with timed("containerd and its first images"):
         wait_ready("containerd listens", _containerd_listens, first)
         load_image(pause_archive(box.programs["pause"]))
+        load_image(shell_archive())
     with timed("etcd and the API server"):
         wait_ready("the API server is ready", lambda: _api_ready(box), first)
     for daemon in rest:
