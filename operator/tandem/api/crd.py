@@ -63,15 +63,17 @@ FLEET = Kind(
     short_name="dllm",
     categories=("all", "tandem"),
     columns=(
+        Column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
         Column("Prefill", ".status.roles.prefill.readyOfDesired"),
         Column("Decode", ".status.roles.decode.readyOfDesired"),
         Column("Ratio", ".status.ratio.current"),
-        Column("Attainment", ".status.slo.attainment", "number"),
+        Column("Attainment", ".status.slo.attainmentPercent"),
         Column("Bottleneck", ".status.bottleneck"),
         Column("Mode", ".spec.autoscaling.mode"),
-        Column("Model", ".spec.model.name", priority=1),
-        Column("Reason", ".status.lastDecision.reason", priority=1),
         _AGE,
+        Column("Model", ".spec.model.name", priority=1),
+        Column("Cost", ".status.cost.perHour", priority=1),
+        Column("Reason", ".status.lastDecision.reason", priority=1),
     ),
 )
 PROFILE = Kind(

@@ -1,17 +1,27 @@
-"""The status of a fleet: output only, for people and their tools; at most a few KB."""
+"""The status of a fleet: output only, for people and their tools; under 32 KB by its bounds.
+
+Each text is cut to a size in bytes (`api.cut`) and each list has a length, so no fleet, however it
+fails, has a status that the API server could not keep.
+"""
 
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from tandem.api import duration
 from tandem.api.base import ApiModel
+from tandem.api.condition import Condition
+from tandem.api.cut import Name, Phrase
+from tandem.api.decision_status import MOST_CHANGES, ChangeStatus, DecisionStatus, Replicas
 from tandem.api.policy_names import BOTTLENECKS
-from tandem.api.role import Role
-from tandem.api.scalars import OneOf, Sentence, Text, Word
+from tandem.api.quantity import PATTERN as QUANTITY
+from tandem.api.scalars import OneOf, Text
 
-Replicas = Annotated[int, Field(ge=0)]
+MOST_BYTES = 32 * 1024
+MOST_FIGURES = 16
+ATOMIC = {"x-kubernetes-list-type": "atomic"}
+
 RatioText = Annotated[
     str,
     Text(
@@ -25,6 +35,7 @@ LatencyText = Annotated[
     Text(allowed="a duration such as 230ms", max_length=32, pattern=duration.PATTERN),
 ]
 Latency = LatencyText | None
+Price = Annotated[str, Text(allowed='a number such as "4.10"', max_length=32, pattern=QUANTITY)]
 
 
 class Phase(StrEnum):
@@ -33,6 +44,7 @@ class Phase(StrEnum):
     STARTING = "Starting"
     READY = "Ready"
     PAUSED = "Paused"
+    INVALID = "Invalid"
 
 
 class RoleStatus(ApiModel):
@@ -40,6 +52,9 @@ class RoleStatus(ApiModel):
 
     desired: Replicas
     """Replicas that the operator asks for."""
+
+    current: Replicas
+    """Pods that there are, but for those that drain."""
 
     ready: Replicas
     """Pods that take requests."""
@@ -60,6 +75,7 @@ class RoleStatus(ApiModel):
         """The status of a role with so many pods."""
         return cls(
             desired=desired,
+            current=ready + starting,
             ready=ready,
             starting=starting,
             draining=draining,
@@ -87,11 +103,48 @@ class RatioStatus(ApiModel):
     """Of the cheapest fleet that holds the objective for the present demand, before any limit."""
 
 
+class MissingFigure(ApiModel):
+    """A figure that could not be had."""
+
+    figure: Name
+    """Name of the figure."""
+
+    reason: Phrase
+    """Why it is missing."""
+
+
+class Exactness(ApiModel):
+    """How far the figures can be trusted that the fleet is scaled by."""
+
+    exact: Annotated[
+        tuple[Name, ...], Field(max_length=MOST_FIGURES, json_schema_extra=ATOMIC)
+    ] = ()
+    """Figures that were counted."""
+
+    bounds: Annotated[
+        tuple[Name, ...], Field(max_length=MOST_FIGURES, json_schema_extra=ATOMIC)
+    ] = ()
+    """Figures that are bounds or estimates of the true one."""
+
+    missing: Annotated[
+        tuple[MissingFigure, ...], Field(max_length=MOST_FIGURES, json_schema_extra=ATOMIC)
+    ] = ()
+    """Figures that could not be had, or are too old."""
+
+
 class SloStatus(ApiModel):
     """How the fleet does against its objective; what nobody measured yet is not there."""
 
     attainment: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Share of finished requests that met both targets, as measured over the last interval."""
+    """Share of the requests that ended within the last five minutes that met both targets."""
+
+    attainment_percent: (
+        Annotated[
+            str, Text(allowed="such as 99.5%", max_length=16, pattern=r"^[0-9]+(\.[0-9]+)?%$")
+        ]
+        | None
+    ) = None
+    """The same for people, such as 99.5%."""
 
     ttft_p50: Latency = None
     """Time to first token that half of the requests keep to, as predicted for this demand."""
@@ -111,98 +164,18 @@ class SloStatus(ApiModel):
     tpot_p99: Latency = None
     """Time per output token that 99 % of the requests keep to, as predicted for this demand."""
 
-
-class ReplicaPair(ApiModel):
-    """Replicas of both roles."""
-
-    prefill: Replicas
-    """Prefill replicas."""
-
-    decode: Replicas
-    """Decode replicas."""
+    exactness: Exactness | None = None
+    """Which of the last figures are exact, which are bounds, and which are missing."""
 
 
-class ClampStatus(ApiModel):
-    """A limit that changed what the policy wished for."""
+class CostStatus(ApiModel):
+    """What the fleet costs, in the currency of its pools."""
 
-    limit: Word
-    """Name of the limit."""
+    per_hour: Price
+    """Of every pod that is not yet gone, for an hour."""
 
-    role: Role
-    """Role that it changed."""
-
-    before: Replicas
-    """Replicas before the limit."""
-
-    after: Replicas
-    """Replicas after the limit."""
-
-    reason: Sentence
-    """Why the limit applied."""
-
-
-class DecisionStatus(ApiModel):
-    """The last decision, with everything that led to it."""
-
-    time: AwareDatetime
-    """When it was made."""
-
-    reason: Sentence
-    """Why."""
-
-    unclamped: ReplicaPair
-    """What the policy wished for."""
-
-    clamps: Annotated[
-        tuple[ClampStatus, ...],
-        Field(max_length=32, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
-    ] = ()
-    """Limits that changed the wish, in the order in which they did."""
-
-    final: ReplicaPair
-    """What was asked of the cluster."""
-
-
-class ConditionState(StrEnum):
-    """Whether a condition holds."""
-
-    TRUE = "True"
-    FALSE = "False"
-    UNKNOWN = "Unknown"
-
-
-class Condition(ApiModel):
-    """One claim about the fleet, in the shape that all Kubernetes resources share."""
-
-    type: Annotated[
-        str,
-        Text(
-            allowed="CamelCase words, such as MetricsFresh",
-            max_length=64,
-            pattern=r"^[A-Z][A-Za-z]*$",
-        ),
-    ]
-    """The claim, such as Ready or MetricsFresh."""
-
-    status: ConditionState
-    """Whether it holds."""
-
-    reason: Annotated[
-        str,
-        Text(
-            allowed="CamelCase words, such as NoScrape", max_length=64, pattern=r"^[A-Z][A-Za-z]*$"
-        ),
-    ]
-    """Why, as a word for programs."""
-
-    message: Sentence = ""
-    """Why, as a sentence for people."""
-
-    last_transition_time: AwareDatetime
-    """When the status last changed."""
-
-    observed_generation: Annotated[int, Field(ge=0)] | None = None
-    """Generation of the resource that the claim is about."""
+    per1k_tokens: Annotated[Price | None, Field(alias="per1kTokens")] = None
+    """Of a thousand output tokens at the arrivals of the last minute."""
 
 
 class FleetStatus(ApiModel):
@@ -213,7 +186,7 @@ class FleetStatus(ApiModel):
 
     phase: Phase | None = None
     """Where the fleet stands: Starting until every role has its fewest replicas Ready, Paused where
-    autoscaling.mode says so."""
+    autoscaling.mode says so, Invalid while the resource asks for what can't be done."""
 
     roles: RolesStatus | None = None
     """Pods by role."""
@@ -227,13 +200,21 @@ class FleetStatus(ApiModel):
     bottleneck: Annotated[str, OneOf(BOTTLENECKS)] | None = None
     """Which stage gives way first when load grows."""
 
+    cost: CostStatus | None = None
+    """What the fleet costs; where prices are known."""
+
     last_decision: DecisionStatus | None = None
     """The last decision, with everything that led to it."""
+
+    history: Annotated[
+        tuple[ChangeStatus, ...], Field(max_length=MOST_CHANGES, json_schema_extra=ATOMIC)
+    ] = ()
+    """The last changes of replicas, the newest first."""
 
     conditions: Annotated[
         tuple[Condition, ...],
         Field(
-            max_length=16,
+            max_length=12,
             json_schema_extra={
                 "x-kubernetes-list-type": "map",
                 "x-kubernetes-list-map-keys": ["type"],
