@@ -1,0 +1,62 @@
+"""What a decision was made from, in a few numbers that a person can check."""
+
+from math import isfinite
+
+from tandem.api.decision_status import InputsStatus
+from tandem.controller.figures import oldest_s
+from tandem.planner.model import Memory
+from tandem.planner.observation import Figure, Observation, Reading
+from tandem.planner.plan import RECENT_S
+
+
+def of(seen: Observation, memory: Memory) -> InputsStatus:
+    """The inputs of a decision; `memory` is the one after it."""
+    means = mean_lengths(memory)
+    input_tokens, cached_tokens, output_tokens = means or (None, None, None)
+    return InputsStatus(
+        arrivals_per_second=_shown(rate_rps(memory)),
+        arrival_dispersion=_shown(memory.dispersion) if memory.rates else None,
+        mean_input_tokens=_shown(input_tokens),
+        mean_cached_tokens=_shown(cached_tokens),
+        mean_output_tokens=_shown(output_tokens),
+        queued_requests=_shown(_value(seen.traffic.queued_requests)),
+        age_seconds=_shown(oldest_s(seen.traffic)),
+    )
+
+
+def rate_rps(memory: Memory) -> float | None:
+    """Arrivals of the last minute that is known of; None before the first."""
+    if not memory.rates:
+        return None
+    newest_s = memory.rates[-1][0]
+    recent = [rate for rate in memory.rates if rate[0] > newest_s - RECENT_S]
+    return sum(rate[2] for rate in recent) / sum(rate[1] for rate in recent)
+
+
+def mean_lengths(memory: Memory) -> tuple[float, float, float] | None:
+    """Means of input, cached and output tokens; None before a request ended."""
+    total = sum(cell[3] for cell in memory.cells)
+    if total <= 0:
+        return None
+    return (
+        sum(cell[0] * cell[3] for cell in memory.cells) / total,
+        sum(cell[1] * cell[3] for cell in memory.cells) / total,
+        sum(cell[2] * cell[3] for cell in memory.cells) / total,
+    )
+
+
+def output_tokens_per_hour(memory: Memory) -> float | None:
+    """Tokens that the arrivals of the last minute ask for in an hour; None where unknown or none."""
+    rate, means = rate_rps(memory), mean_lengths(memory)
+    return 3600 * rate * means[2] if rate and means else None
+
+
+def _value(reading: Reading) -> float | None:
+    return reading.value if isinstance(reading, Figure) else None
+
+
+def _shown(value: float | None) -> float | None:
+    """Four figures; None for what is no amount."""
+    if value is None or not isfinite(value) or value < 0:
+        return None
+    return float(f"{value:.4g}")
