@@ -30,12 +30,17 @@ def read(path: Path, field: str) -> EngineProfile:
 
 def write(profile: EngineProfile, path: Path) -> None:
     """Write a profile as JSON, for `read`."""
-    path.write_text(json.dumps(asdict(profile), indent=1), encoding="utf-8")
+    path.write_text(text(profile), encoding="utf-8")
+
+
+def text(profile: EngineProfile) -> str:
+    """A profile as the JSON of its file."""
+    return json.dumps(asdict(profile), indent=1)
 
 
 def _fields(path: Path) -> dict[str, Any]:
-    text = path.read_text(encoding="utf-8")
-    fields: Any = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    written = path.read_text(encoding="utf-8")
+    fields: Any = tomllib.loads(written) if path.suffix == ".toml" else json.loads(written)
     if not isinstance(fields, dict):
         raise ValueError("a table of fields is missing")  # noqa: TRY004 - said as the parsers do
     fields.setdefault("name", path.stem)

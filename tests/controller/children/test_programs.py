@@ -1,0 +1,34 @@
+"""What pods are told is what the programs in them understand: their own parsers read it."""
+
+import argparse
+import importlib
+
+import pytest
+from tests.controller.children import builders
+
+from tandem.api.role import Role
+from tandem_engine.cli import COMMANDS
+
+
+def engine_flags(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    importlib.import_module(COMMANDS[words[0]][0]).add_flags(parser)
+    return parser.parse_args(words[1:])
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("kind", ["vllm", "emulator"])
+def test_an_engine_understands_what_its_pod_is_told(kind: str, role: Role) -> None:
+    fleet = builders.fleet(
+        engine__type=kind, model__maxContext=4096, prefill__pools__0__accelerator__count=2
+    )
+    flags = engine_flags(builders.engine(fleet, role)["args"])
+    assert str(flags.port) == "8000"
+    assert str(flags.max_model_len) == "4096"
+    assert str(flags.shutdown_timeout) == "120"
+
+
+def test_vllm_takes_the_arguments_of_the_fleet_as_if_typed_behind() -> None:
+    own = ["--python=/opt/bin/python", "--cpu-core=1", "--", "--seed=1"]
+    flags = engine_flags(builders.engine(builders.fleet(engine__args=own))["args"])
+    assert (flags.python, flags.cpu_core, flags.more) == ("/opt/bin/python", 1, ["--seed=1"])
