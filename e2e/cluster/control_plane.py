@@ -26,16 +26,18 @@ AUDIT_POLICY = {
     ],
 }
 COREFILE = f"""
-.:53 {{
+cluster.local in-addr.arpa {{
   bind {NODE_IP}
   errors
-  ready 127.0.0.1:8181
-  kubernetes cluster.local in-addr.arpa {{
+  kubernetes {{
     kubeconfig {pki.DNS.kubeconfig}
     pods insecure
     ttl 5
   }}
-  template ANY ANY . {{
+}}
+. {{
+  bind {NODE_IP}
+  template ANY ANY {{
     rcode NXDOMAIN
   }}
 }}

@@ -18,14 +18,19 @@ _CLONE_NEWNET = 0x40000000
 
 
 def make() -> None:
-    """Make the namespace with its bridge; the default route leads to an address that nobody has."""
+    """Make the namespace with its bridge; what is not in it is unreachable, and said to be so at once.
+
+    Services have a route, to an address that nobody has, because only a packet with a route meets
+    the rules that turn a service's address into a pod's.
+    """
     _ip("netns", "add", NETNS)
     inside = ("-n", NETNS)
     _ip(*inside, "link", "set", "lo", "up")
     _ip(*inside, "link", "add", BRIDGE, "type", "bridge")
     _ip(*inside, "address", "add", f"{NODE_IP}/16", "dev", BRIDGE)
     _ip(*inside, "link", "set", BRIDGE, "up")
-    _ip(*inside, "route", "add", "default", "via", _NOBODY)
+    _ip(*inside, "route", "add", SERVICE_RANGE, "via", _NOBODY)
+    _ip(*inside, "route", "add", "unreachable", "default")
     _run([*inside_command(), "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"])
 
 

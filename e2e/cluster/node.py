@@ -33,8 +33,6 @@ disabled_plugins = [
   # Without it runc may not set a negative score, and dies with "can't get final child's PID from pipe".
   restrict_oom_score_adj = true
   netns_mounts_under_state_dir = true
-  [plugins."io.containerd.grpc.v1.cri".registry]
-    config_path = "{RUN}/registries"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "{RUN}/cni"
@@ -46,8 +44,6 @@ disabled_plugins = [
         Root = "{RUN}/containerd/runc"
         SystemdCgroup = false
 """
-NO_REGISTRY = 'server = "http://127.0.0.1:9"\n'
-"""Every registry refuses at once: an image that was not loaded cannot be pulled."""
 CNI = {
     "cniVersion": "0.4.0",
     "name": NETNS,
@@ -122,7 +118,6 @@ def configure() -> None:
     """Write the files that the daemons below read."""
     files = {
         "containerd.toml": CONTAINERD,
-        "registries/_default/hosts.toml": NO_REGISTRY,
         "cni/10-box.conflist": json.dumps(CNI),
         "kubelet.json": json.dumps(KUBELET),
         "proxy.json": json.dumps(PROXY),
