@@ -13,7 +13,6 @@ from tandem.api.autoscaling import Mode
 from tandem.api.condition import Condition, ConditionState
 from tandem.api.fleet import DisaggregatedLLM
 from tandem.api.role import Role
-from tandem.cluster.ports import PodPhase
 from tandem.controller.loop import Tick
 from tandem.controller.reasons import LOOP, PODS, SPEC, Reason, Trouble, Type, of_tick
 from tandem.controller.recent import WINDOW_S, Recent
@@ -23,7 +22,6 @@ from tandem.planner.readings import MOST_INTERVAL_S, MOST_RATE_RPS, usable
 from tandem.planner.words import share
 
 TRUE, FALSE, UNKNOWN = ConditionState.TRUE, ConditionState.FALSE, ConditionState.UNKNOWN
-STUCK_S = 600.0  # a pod that starts for longer is told of; large models take minutes to load
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +33,6 @@ class Look:
     now: dt.datetime
     troubles: Sequence[Trouble] = ()
     recent: Recent = field(default_factory=Recent)
-    stuck_after_s: float = STUCK_S
 
     @property
     def counts(self) -> Mapping[Role, PodCounts] | None:
@@ -45,9 +42,9 @@ class Look:
 
     @property
     def all_troubles(self) -> tuple[Trouble, ...]:
-        """Those given, and those that the tick itself shows."""
+        """Those given, and that the tick failed."""
         failed = (of_tick(self.tick.error),) if self.tick and self.tick.error else ()
-        return (*self.troubles, *failed, *_stuck(self))
+        return (*self.troubles, *failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,13 +233,3 @@ def _told(look: Look, reasons: Iterable[Reason]) -> tuple[Reason, str] | None:
             others = f" The same holds {len(alike) - 1} times more." if len(alike) > 1 else ""
             return reason, f"{alike[0].message}{others}"
     return None
-
-
-def _stuck(look: Look) -> tuple[Trouble, ...]:
-    """Pods that have been starting for too long."""
-    oldest_s = look.now.timestamp() - look.stuck_after_s
-    return tuple(
-        Trouble(Reason.PODS_NOT_READY, f"{pod.name}: {pod.message or 'it says nothing'}")
-        for pod in (look.tick.pods if look.tick else ())
-        if pod.phase is PodPhase.STARTING and 0 < pod.asked_s < oldest_s
-    )

@@ -14,7 +14,7 @@ from tandem.api.base import GROUP, VERSION
 from tandem.api.condition import Condition, ConditionState
 from tandem.api.cut import Cut
 from tandem.api.fleet_status import FleetStatus
-from tandem.api.role import Role
+from tandem.cluster.kubernetes.fleet import Drift
 from tandem.controller.loop import Change, Tick
 from tandem.controller.reasons import LOOP, PODS, SPEC, Type
 
@@ -46,15 +46,6 @@ class Event:
     def key(self) -> tuple[str, str]:
         """What makes two Events the same."""
         return self.reason, self.topic or self.message
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PutBack:
-    """Replicas that somebody else changed, and what they were put back to."""
-
-    role: Role
-    found: int
-    wanted: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +91,11 @@ def events(
     tick: Tick | None,
     before: FleetStatus | None,
     after: FleetStatus,
-    put_back: Sequence[PutBack] = (),
+    drifts: Sequence[Drift] = (),
 ) -> tuple[Event, ...]:
     """All that one turn gives to tell, the most important first, the same never twice."""
     told = (
-        *(_put_back(each) for each in put_back),
+        *(_put_back(drift) for drift in drifts),
         *(_scaled(change) for change in (tick.changes if tick else ())),
         *_turns(before.conditions if before else (), after.conditions),
     )
@@ -151,9 +142,9 @@ def _scaled(change: Change) -> Event:
     )
 
 
-def _put_back(each: PutBack) -> Event:
+def _put_back(drift: Drift) -> Event:
     message = (
-        f"{each.role} was set to {each.found} by somebody else and is {each.wanted} again;"
+        f"{drift.role} was set to {drift.found} by somebody else and is {drift.wanted} again;"
         " set autoscaling.mode to Paused to scale by hand."
     )
     return Event(reason="ReplicasPutBack", message=message, severity=Severity.WARNING)

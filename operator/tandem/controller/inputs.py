@@ -1,12 +1,12 @@
 """What a decision was made from, in a few numbers that a person can check."""
 
-from math import isfinite
-
 from tandem.api.decision_status import InputsStatus
 from tandem.controller.figures import oldest_s
 from tandem.planner.model import Memory
 from tandem.planner.observation import Figure, Observation, Reading
 from tandem.planner.plan import RECENT_S
+
+MOST = 1e15  # of any amount; what is above came from a broken exporter
 
 
 def of(seen: Observation, memory: Memory) -> InputsStatus:
@@ -57,6 +57,6 @@ def _value(reading: Reading) -> float | None:
 
 def _shown(value: float | None) -> float | None:
     """Four figures; None for what is no amount."""
-    if value is None or not isfinite(value) or value < 0:
+    if value is None or not 0 <= value < MOST:
         return None
     return float(f"{value:.4g}")

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 
 from tandem.cluster.kubernetes.api_error import ApiError
+from tandem.cluster.kubernetes.trouble import Trouble as PodTrouble
 from tandem.errors import InvalidInputError
 
 
@@ -51,7 +52,7 @@ class Reason(StrEnum):
     UNSCHEDULABLE = "Unschedulable"  # the scheduler finds no node for a pod
     IMAGE_PULL_FAILED = "ImagePullFailed"  # a node can't get an image
     PODS_REFUSED = "PodsRefused"  # quota or admission keeps pods from being made
-    PODS_NOT_READY = "PodsNotReady"  # a pod crashes, or has been starting for too long
+    PODS_NOT_READY = "PodsNotReady"  # a pod crashes, or starts for too long
     MEMORY_REBUILT = "MemoryRebuilt"  # the planner's memory was lost or damaged
 
 
@@ -65,7 +66,7 @@ SAID: Mapping[Reason, str] = MappingProxyType(
         Reason.UNSCHEDULABLE: "No node has room for a pod, add nodes or lower replicas.max: {}.",
         Reason.IMAGE_PULL_FAILED: "An image can't be pulled, mend its name or the pull secret: {}.",
         Reason.PODS_REFUSED: "Pods are refused, raise the quota or mend the pool's template: {}.",
-        Reason.PODS_NOT_READY: "A pod does not get Ready, its log says why: {}.",
+        Reason.PODS_NOT_READY: "A pod does not get Ready, look at it and at its log: {}.",
         Reason.MEMORY_REBUILT: "The planner learns the last hour's traffic anew: {}.",
     }
 )
@@ -77,16 +78,10 @@ PODS = (  # the one that a person can do something about comes first
     Reason.PODS_REFUSED,
     Reason.PODS_NOT_READY,
 )
-# What the kubelet, the scheduler and the Deployment controller call it.
+# What the kubelet, the scheduler and the Deployment controller call it; the rest is a pod's own.
 _FOUND = {
     "Unschedulable": Reason.UNSCHEDULABLE,
     "SchedulerError": Reason.UNSCHEDULABLE,
-    "ErrImagePull": Reason.IMAGE_PULL_FAILED,
-    "ImagePullBackOff": Reason.IMAGE_PULL_FAILED,
-    "InvalidImageName": Reason.IMAGE_PULL_FAILED,
-    "ErrImageNeverPull": Reason.IMAGE_PULL_FAILED,
-    "ImageInspectError": Reason.IMAGE_PULL_FAILED,
-    "RegistryUnavailable": Reason.IMAGE_PULL_FAILED,
     "ReplicaFailure": Reason.PODS_REFUSED,
     "FailedCreate": Reason.PODS_REFUSED,
 }
@@ -107,9 +102,12 @@ class Trouble:
         return SAID[self.reason].format(self.words.strip().rstrip("."))
 
 
-def of_pod(found: str, words: str) -> Trouble:
-    """The trouble of a pod by the word that Kubernetes has for it; crashes are the rest."""
-    return Trouble(_FOUND.get(found, Reason.PODS_NOT_READY), words or found)
+def of_pod(name: str, found: PodTrouble) -> Trouble:
+    """The trouble of a pod, or of a Deployment that gets none, by the word that Kubernetes has."""
+    reason = _FOUND.get(found.reason, Reason.PODS_NOT_READY)
+    if "Image" in found.reason:
+        reason = Reason.IMAGE_PULL_FAILED
+    return Trouble(reason, f"{name}: {found.message}")
 
 
 def of_error(error: Exception) -> Trouble:

@@ -24,7 +24,7 @@ from tandem.api.fleet_status import (
 )
 from tandem.api.role import Role
 from tandem.controller import decision, inputs
-from tandem.controller.conditions import STUCK_S, Look, conditions
+from tandem.controller.conditions import Look, conditions
 from tandem.controller.figures import exactness
 from tandem.controller.loop import Tick
 from tandem.controller.reasons import SPEC, Trouble, Type
@@ -50,7 +50,6 @@ def fleet_status(
     spec: FleetSpec | None = None,
     recent: Recent | None = None,
     troubles: Sequence[Trouble] = (),
-    stuck_after_s: float = STUCK_S,
 ) -> FleetStatus:
     """The status after a tick.
 
@@ -66,7 +65,6 @@ def fleet_status(
         now=now,
         troubles=troubles,
         recent=recent,
-        stuck_after_s=stuck_after_s,
     )
     claims = conditions(look, told.conditions, generation)
     changed: dict[str, Any] = {
