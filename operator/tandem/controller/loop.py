@@ -66,8 +66,8 @@ class FleetLoop:
         report: Callable[[Tick], None],
     ) -> None:
         self._cluster = cluster
-        self._metrics = metrics
-        self.spec = spec  # may be replaced between two ticks
+        self.metrics = metrics  # this and the next may be replaced between two ticks
+        self.spec = spec
         self._store = store
         self._now_s = now_s
         self._report = report
@@ -86,7 +86,7 @@ class FleetLoop:
             self._memory = await self._store.load()
         spec = self.spec
         pods = await self._cluster.pods()
-        traffic = await self._metrics.read(pods)
+        traffic = await self.metrics.read(pods)
         desired = await self._cluster.desired()
         seen = observation(self._now_s(), pods, desired, traffic)
         decided = plan(seen, self._memory, spec)

@@ -108,6 +108,10 @@ class KubernetesFleet:
         )
         return tuple(drift for drift in drifts if drift.wanted != drift.found)
 
+    def adopt(self) -> None:
+        """Take the replicas that are there for what we asked: a paused fleet is others' to scale."""
+        self._asked.clear()
+
     async def retire_old(self) -> tuple[str, ...]:
         """Delete the Deployments of older revisions once the current one can stand in for them.
 
