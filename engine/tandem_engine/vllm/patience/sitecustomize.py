@@ -1,18 +1,37 @@
-"""Let NIXL's progress thread sleep between two looks, so that an idle engine leaves its core alone.
+"""Let engines without a GPU share a few cores: they sleep where vLLM and NIXL spin.
 
-NIXL's Python wrapper sets `pthrDelay = 0`: the thread spins on a whole core. That is right beside a
-GPU; on a small machine two engines then starve each other into missing their KV leases. Python runs
-this file at its start when its folder is on PYTHONPATH, which only the tests' engines have.
+- NIXL's Python wrapper sets `pthrDelay = 0`: its progress thread spins on a whole core.
+- vLLM's processes wait for each other with `sched_yield` for a second after each message, and as
+  long as KV is leased or awaited there is always a message. Linux's fair scheduler (seen on 6.18)
+  gives one engine that yields so the core for 5 to 15 s, while all threads of the other, ready to
+  run, wait: handshakes and leases are missed.
+- vLLM's NIXL connector moves each worker to the last core of the machine, whatever core it was
+  bound to: all engines on one core, the others idle.
+
+Python runs this file at its start when its folder is on PYTHONPATH, as `command.environment` puts
+it for an engine that is given a core.
 """
 
+import os
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
 LOOK_EVERY_US = 1000  # adds up to 1 ms to a hand-over; 0.04 core idle where 0 takes a whole one
+NAP_S = 0.0002  # a token crosses two queues
+
+
+def nap() -> None:
+    """Leave the core to others, really; instead of `sched_yield`."""
+    time.sleep(NAP_S)
+
+
+def stay(process: int, cores: Iterable[int], /) -> None:
+    """Keep the core that OpenMP bound the worker to; instead of `sched_setaffinity`."""
 
 
 def slow_down(bindings: Any) -> None:
@@ -63,3 +82,5 @@ class PatientFinder(MetaPathFinder):
 
 
 sys.meta_path.insert(0, PatientFinder())
+os.sched_yield = nap
+os.sched_setaffinity = stay
