@@ -27,6 +27,7 @@ from tandem.controller.loop import Tick
 from tandem.controller.recent import interval_attainment
 from tandem.controller.status import cost_per_hour
 from tandem.planner.model import QUANTILES, Bottleneck, Prediction
+from tandem.planner.observation import Missing, Traffic
 from tandem.planner.spec import FleetSpec
 
 LABELS = ("fleet_namespace", "fleet")
@@ -104,8 +105,7 @@ class OperatorMetrics(Collector):
             kept.seconds = [kept.seconds[0] + 1, kept.seconds[1] + took_s]
         if whole is None or whole.observation is None:
             return
-        share = interval_attainment(whole.observation.traffic)
-        kept.attainment = kept.attainment if share is None else share
+        kept.attainment = _attainment(whole.observation.traffic, kept.attainment)
         kept.decisions.update(
             (change.role, "up" if change.after > change.before else "down")
             for change in whole.changes
@@ -160,15 +160,23 @@ def _counters(fleets: list[tuple[tuple[str, str], _Fleet]]) -> Iterator[Metric]:
     yield from (decisions, ticks, seconds)
 
 
+def _attainment(traffic: Traffic, before: float | None) -> float | None:
+    """That of the interval; the one before where no request ended, none where nobody counted."""
+    if isinstance(traffic.finished, Missing) or isinstance(traffic.met_both, Missing):
+        return None
+    share = interval_attainment(traffic)
+    return before if share is None else share
+
+
 def _samples(fleet: _Fleet) -> Samples:
     if fleet.spec is not None:
         yield series.ATTAINMENT_TARGET, (), fleet.spec.slo.attainment
         yield series.TTFT_TARGET, (), fleet.spec.slo.ttft_s
         yield series.TPOT_TARGET, (), fleet.spec.slo.tpot_s
-    yield series.ATTAINMENT, (), fleet.attainment
     for condition in fleet.status.conditions if fleet.status else ():
         yield series.CONDITION, (condition.type,), STATES[condition.status]
     if fleet.tick is not None:
+        yield series.ATTAINMENT, (), fleet.attainment
         yield from _of_tick(fleet.tick, fleet.spec)
 
 
