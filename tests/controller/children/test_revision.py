@@ -70,6 +70,33 @@ def test_another_image_of_the_operators_choice_is_another_revision_of_who_uses_i
     assert revision(own, newer) == revision(own, builders.IMAGES)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param(UNTOUCHED["the SLO"], id="SLO"),
+        pytest.param(UNTOUCHED["the gateway"], id="gateway"),
+        pytest.param(CHANGED["the lease"], id="lease"),
+        pytest.param(CHANGED["the drain"], id="drain"),
+        pytest.param(CHANGED["the model"], id="model"),
+    ],
+)
+def test_an_edit_that_the_gateway_reads_makes_a_new_one(changes: dict[str, Any]) -> None:
+    assert builders.gateway(builders.fleet(**changes)) != builders.gateway(builders.fleet())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param(UNTOUCHED["autoscaling"], id="autoscaling"),
+        pytest.param(UNTOUCHED["metrics"], id="metrics"),
+        pytest.param(CHANGED["its context"], id="context"),
+        pytest.param(CHANGED["one role's template"], id="template"),
+    ],
+)
+def test_the_gateway_outlives_an_edit_that_it_does_not_read(changes: dict[str, Any]) -> None:
+    assert builders.gateway(builders.fleet(**changes)) == builders.gateway(builders.fleet())
+
+
 edits = st.lists(st.sampled_from([*UNTOUCHED.values(), *CHANGED.values()]), max_size=4)
 
 
