@@ -27,7 +27,7 @@ from tandem.api.policy_names import BOTTLENECKS
 from tandem.controller.loop import Tick
 from tandem.controller.reasons import SAID, Reason, Trouble
 from tandem.controller.recent import Recent
-from tandem.controller.status import fleet_status, percent, should_write, told_before, written
+from tandem.controller.status import fleet_status, percent, should_write, written
 from tandem.planner.model import Bottleneck, Decision, Memory, Plan, RunnerUp
 from tandem.planner.observation import (
     Figure,
@@ -148,15 +148,6 @@ def test_the_body_of_an_apply_names_the_fleet() -> None:
 
     assert body["kind"] == "DisaggregatedLLM"
     assert body["metadata"] == {"name": "chat", "namespace": "team"}
-
-
-def test_a_status_is_read_back_for_its_times_unless_another_version_wrote_it() -> None:
-    told = status()
-
-    assert told_before(written(told, "team", "chat")) == told
-    assert told_before({"metadata": {}}) == FleetStatus()
-    assert told_before({"status": {"errorBudget": "12%"}}) is None
-    assert told_before({"status": "fine"}) is None
 
 
 def test_what_the_real_planner_says_can_be_told() -> None:

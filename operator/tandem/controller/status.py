@@ -4,12 +4,9 @@ What a tick that failed can't tell stays as it was told before; the conditions s
 """
 
 import datetime as dt
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import isfinite
 from typing import Any
-
-from pydantic import ValidationError
 
 from tandem.api import duration
 from tandem.api.autoscaling import Mode
@@ -99,14 +96,6 @@ def written(status: FleetStatus, namespace: str, name: str) -> dict[str, Any]:
         "metadata": {"name": name, "namespace": namespace},
         "status": status.model_dump(mode="json", by_alias=True, exclude_none=True),
     }
-
-
-def told_before(body: Mapping[str, Any]) -> FleetStatus | None:
-    """The status that a resource has, for its times and history; None where it is another version's."""
-    try:
-        return FleetStatus.model_validate_json(json.dumps(body.get("status") or {}))
-    except (ValidationError, TypeError):
-        return None
 
 
 def _gist(status: FleetStatus) -> object:
