@@ -13,10 +13,10 @@ from tandem.cluster.kubernetes import api, labels
 from tandem.cluster.kubernetes.seen import Seen
 from tandem.controller.fleets import Fleets
 
-_SERVER_TIMEOUT_S = 300.0  # the API server ends a watch after it; a fresh one follows
-_CLIENT_TIMEOUT_S = 330.0
-_REQUEST_TIMEOUT_S = 60.0
-_CONNECT_TIMEOUT_S = 10.0
+_SERVER_TIMEOUT_S = 300  # the API server ends a watch after it; a fresh one follows
+_CLIENT_TIMEOUT_S = 330
+_REQUEST_TIMEOUT_S = 60
+_CONNECT_TIMEOUT_S = 10
 _CHUNK = 500  # objects of one page of a list
 
 
@@ -24,6 +24,7 @@ def settings(pod_name: str) -> kopf.OperatorSettings:
     """Settings of kopf: watches that cannot fall silent, one operator, no Events of its own."""
     made = kopf.OperatorSettings()
     made.peering.standalone = True
+    made.scanning.disabled = True  # needs no right to list namespaces and definitions
     made.posting.enabled = False
     made.posting.reporting_component = labels.MANAGER
     made.posting.reporting_instance = pod_name
@@ -42,6 +43,10 @@ def settings(pod_name: str) -> kopf.OperatorSettings:
 def registry(seen: Seen, fleets: Fleets) -> kopf.OperatorRegistry:
     """The handlers of one operator."""
     made = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=made)
+    async def login(**told: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_with_service_account(**told) or kopf.login_with_kubeconfig(**told)
 
     @kopf.on.event("v1", "pods", registry=made)
     async def pod_seen(event: Any, **_: Any) -> None:

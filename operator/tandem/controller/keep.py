@@ -20,7 +20,7 @@ from tandem.cluster.kubernetes.labels import FLEET, ROLE
 from tandem.cluster.kubernetes.seen import Seen
 
 _AGAIN_S = 600.0  # a child that nobody watches is written again after it
-_PATIENCE_S = 30.0  # between two writes of the same: a server that fills in its own way is no edit
+_PATIENCE_S = 5.0  # between two writes of the same
 
 Body = Mapping[str, Any]
 
@@ -28,8 +28,7 @@ Body = Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class _Written:
     digest: str
-    at_s: float
-    again_s: float
+    again_s: float  # when it may be written again
 
 
 class Children:
@@ -58,7 +57,7 @@ class Children:
         metadata = body["metadata"]
         known = self._seen.deployments(metadata["namespace"], metadata["labels"][FLEET])
         found = next((one for one in known if one["metadata"]["name"] == metadata["name"]), None)
-        if found is not None and not self._is_due(body, _PATIENCE_S):
+        if found is not None and not self._is_due(body):
             return
         role = metadata["labels"].get(ROLE)
         if role is None:
@@ -67,17 +66,24 @@ class Children:
             made = await apply_deployment(self._api, body, replicas[Role(role)], found)
         if made is not found:
             self._seen.wrote(DEPLOYMENT, made)
-        self._note(body)
+        # A write that changed nothing: the server has its own way to say the same. Else it was edited.
+        self._note(body, _AGAIN_S if found and made is not found and _same(made, found) else 0.0)
 
-    def _is_due(self, body: Body, again_s: float | None = None) -> bool:
+    def _is_due(self, body: Body) -> bool:
         written = self._written.get(_place(body))
         if written is None or written.digest != _digest(body):
             return True
-        return time.monotonic() - written.at_s >= (again_s or written.again_s)
+        return time.monotonic() >= written.again_s
 
-    def _note(self, body: Body) -> None:
-        again_s = _AGAIN_S * random.uniform(0.8, 1.2)  # noqa: S311 - fleets shall not write at once
-        self._written[_place(body)] = _Written(_digest(body), time.monotonic(), again_s)
+    def _note(self, body: Body, after_s: float = _AGAIN_S) -> None:
+        wait_s = max(_PATIENCE_S, after_s * random.uniform(0.8, 1.2))  # noqa: S311 - not all at once
+        self._written[_place(body)] = _Written(_digest(body), time.monotonic() + wait_s)
+
+
+def _same(made: Body, found: Body) -> bool:
+    """Whether a write left the object as it was."""
+    version = made["metadata"].get("resourceVersion")
+    return bool(version == found["metadata"].get("resourceVersion"))
 
 
 def _place(body: Body) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tandem.api.base import GROUP
 from tandem.cluster.kubernetes.api import KubernetesApi
+from tandem.cluster.kubernetes.kinds import ACCESS_REVIEW
 from tandem.errors import TandemError
 
 _WATCH = ("get", "list", "watch")
@@ -69,8 +70,9 @@ async def _allowed(
     }
     answer: dict[str, Any] = await api.create(
         {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SelfSubjectAccessReview",
+            "apiVersion": ACCESS_REVIEW.api_version,
+            "kind": ACCESS_REVIEW.kind,
+            "metadata": {},
             "spec": {"resourceAttributes": asked},
         }
     )

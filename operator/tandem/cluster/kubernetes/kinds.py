@@ -40,8 +40,15 @@ ROLE = Kind("rbac.authorization.k8s.io/v1", "Role", "roles")
 ROLE_BINDING = Kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings")
 FLEET = Kind(f"{GROUP}/v1alpha1", "DisaggregatedLLM", "disaggregatedllms")
 ENGINE_PROFILE = Kind(f"{GROUP}/v1alpha1", "EngineProfile", "engineprofiles")
+ACCESS_REVIEW = Kind(
+    "authorization.k8s.io/v1",
+    "SelfSubjectAccessReview",
+    "selfsubjectaccessreviews",
+    namespaced=False,
+)
 
 KINDS = (
+    ACCESS_REVIEW,
     CONFIG_MAP,
     EVENT,
     NAMESPACE,
