@@ -64,9 +64,34 @@ def test_a_mistake_names_flag_value_and_what_is_allowed(flags: list[str], messag
         options.settings([*NEEDED, *flags])
 
 
-def test_the_registry_and_a_profile_are_needed() -> None:
-    with pytest.raises(InvalidInputError, match="--registry, --profile"):
-        options.settings([])
+def test_a_profile_is_needed() -> None:
+    with pytest.raises(InvalidInputError, match="required: --profile"):
+        options.settings(NEEDED[:2])
+
+
+def test_a_fleet_of_a_namespace_stands_for_the_registry() -> None:
+    given = options.settings([*NEEDED[2:], "--fleet", "chat", "--namespace", "prod"])
+    assert (given.registry, given.fleet, given.namespace) == (None, "chat", "prod")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        pytest.param([], "--fleet: '' is not allowed: .*--registry FILE instead", id="neither"),
+        pytest.param(["--fleet", "chat"], "--namespace: ''", id="no namespace"),
+        pytest.param(["--namespace", "prod"], "--fleet: ''", id="no fleet"),
+        pytest.param(["--fleet", "a/b", "--namespace", "prod"], "--fleet: 'a/b'", id="no name"),
+        pytest.param(
+            ["--fleet", "chat", "--registry", "x"], "--fleet: 'chat' .*beside --registry", id="both"
+        ),
+        pytest.param(
+            ["--namespace", "prod", "--registry", "x"], "--namespace: 'prod'", id="half of both"
+        ),
+    ],
+)
+def test_exactly_one_way_to_know_the_pods_is_given(flags: list[str], message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        options.settings([*NEEDED[2:], *flags])
 
 
 @pytest.mark.parametrize(("lease_s", "margin_s"), [(6, 2), (20, 2), (30, 3), (300, 30)])

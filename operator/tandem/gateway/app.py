@@ -17,6 +17,7 @@ from tandem import __version__
 from tandem.api.role import Role
 from tandem.gateway.client import Client
 from tandem.gateway.desk import Desk, open_desk
+from tandem.gateway.fleet import follow
 from tandem.gateway.flow import serve
 from tandem.gateway.request import Endpoint
 from tandem.gateway.settings import Settings
@@ -36,11 +37,18 @@ class Gateway:
         assert self._desk is not None, "the gateway has not started"
         return self._desk
 
+    @property
+    def state(self) -> str:
+        """`starting` until the first list of pods, then `ok`, and `draining` after SIGTERM."""
+        if self.is_draining:
+            return "draining"
+        return "ok" if self.desk.pods.is_known else "starting"
+
     @asynccontextmanager
     async def running(self, _: FastAPI) -> AsyncIterator[None]:
-        """Open the desk and follow the registry, until the server ends."""
+        """Open the desk and follow the fleet's pods, until the server ends."""
         self._desk = open_desk(self.settings)
-        watching = asyncio.create_task(self._desk.pods.watch(self.settings.registry))
+        watching = asyncio.create_task(follow(self.settings, self._desk.pods))
         try:
             yield
         finally:
@@ -91,17 +99,20 @@ def create_app(gateway: Gateway) -> FastAPI:
         }
         return {"object": "list", "data": [model]}
 
-    @app.get("/health")
-    async def health() -> Mapping[str, str]:
+    @app.get("/livez")
+    async def livez() -> Mapping[str, str]:
         """Answers while the process lives."""
-        return {"status": "draining" if gateway.is_draining else "ok"}
+        return {"status": gateway.state}
 
+    @app.get("/health")
     @app.get("/readyz")
-    async def readyz() -> JSONResponse:
+    async def health() -> JSONResponse:
         """200 while requests are taken: without pods they wait for the fleet to wake up."""
         pods = {role.value: gateway.desk.pods.ready(role) for role in Role}
-        status = HTTPStatus.SERVICE_UNAVAILABLE if gateway.is_draining else HTTPStatus.OK
-        return JSONResponse({"draining": gateway.is_draining, "ready_pods": pods}, status)
+        status = HTTPStatus.OK if gateway.state == "ok" else HTTPStatus.SERVICE_UNAVAILABLE
+        return JSONResponse(
+            {"status": gateway.state, "draining": gateway.is_draining, "ready_pods": pods}, status
+        )
 
     @app.get("/metrics")
     async def metrics() -> Response:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from tandem.api.role import Role
 from tandem.gateway.failures import WaitedTooLongError
+from tandem.gateway.pairing import paired
 from tandem.routing.model import RoutePod, RouteRequest
 from tandem.routing.pick import PodLoad
 from tandem.routing.router import Router
@@ -70,7 +71,7 @@ class Dispatch:
 
     def set_pods(self, pods: Iterable[RoutePod]) -> None:
         """Other pods, or other states of theirs."""
-        self._router.set_pods(pods)
+        self._router.set_pods(paired(pods))
         for key, found in self._decodes.items():
             if not found.done() and (pod := self._router.start_decode(key)) is not None:
                 found.set_result(pod)
@@ -92,8 +93,8 @@ class Dispatch:
         self._give_turns()
 
     def _give_turns(self) -> None:
-        """Start prefills while a pod is free; none while no decode pod could take their KV."""
-        if not self._router.queued_requests or not self._can_decode():
+        """Start prefills while a pod is free that has a partner to decode."""
+        if not self._router.queued_requests:
             return
         now_s = self._now_s()
         while (started := self._router.start_prefill(now_s)) is not None:
@@ -101,6 +102,3 @@ class Dispatch:
             turn = self._turns[request.key]
             if not turn.done():  # else its user has just left, and `ended` follows
                 turn.set_result(pod)
-
-    def _can_decode(self) -> bool:
-        return any(not load.pod.draining for load in self._router.loads(Role.DECODE))

@@ -69,7 +69,9 @@ async def _answered(
         await client.answer(refusal.status, refusal.body, _JSON)
         return Outcome.INVALID
     except WaitedTooLongError:
-        message = f"no pod came free within {desk.settings.max_wait_s:g} s"
+        waited = f"no pod came free within {desk.settings.max_wait_s:g} s"
+        lacking = desk.pods.lack()
+        message = f"{waited}: {lacking}" if lacking else waited
         await client.refuse(HTTPStatus.SERVICE_UNAVAILABLE, message, retry_after_s=1)
         return Outcome.REFUSED
     except LegFailedError as failure:

@@ -31,7 +31,9 @@ def parser() -> argparse.ArgumentParser:
     add = flags.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     add("--port", type=int, default=8080, help="port, 0 for any (%(default)s)")
-    add("--registry", type=Path, required=True, metavar="FILE", help="list of the fleet's pods")
+    add("--fleet", default="", metavar="NAME", help="the fleet, whose pods are watched")
+    add("--namespace", default="", metavar="NS", help="its namespace")
+    add("--registry", type=Path, metavar="FILE", help="list of the pods, instead of both")
     add("--profile", required=True, metavar="NAME", help="engine profile of both roles")
     for role in Role:
         add(f"--{role}-profile", metavar="NAME", help=f"another profile for {role} pods")
@@ -61,6 +63,8 @@ def settings(arguments: Sequence[str]) -> Settings:
     margin = given.lease_margin
     return Settings(
         registry=given.registry,
+        fleet=given.fleet,
+        namespace=given.namespace,
         profiles=profiles,
         model=given.model or profiles[Role.DECODE].model,
         ttft_s=_seconds("--ttft", given.ttft),

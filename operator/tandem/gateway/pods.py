@@ -1,4 +1,4 @@
-"""The fleet's pods as the registry lists them, less those that have just failed.
+"""The fleet's pods as they are listed, less those that have just failed.
 
 Level-based: the list that is there is the truth, whatever came before. A pod that fails a leg gets no
 new one for a while, twice as long after each failure in a row, until it serves again.
@@ -15,6 +15,7 @@ from pathlib import Path
 from tandem.api.role import Role
 from tandem.cluster import registry
 from tandem.cluster.ports import Pod, PodPhase
+from tandem.gateway.pairing import lack
 from tandem.routing.model import RoutePod
 
 _LOOK_S = 0.1
@@ -43,6 +44,7 @@ class PodList:
         self._now_s = now_s
         self._pods: dict[str, Pod] = {}
         self._failures: dict[str, _Failures] = {}
+        self.is_known = False  # whether there was a list yet
 
     def url(self, name: str) -> str:
         """Where a pod listens; one that has left the list is as good as refused."""
@@ -53,8 +55,13 @@ class PodList:
         """Pods of a role that can be routed to."""
         return sum(pod.role is role and not pod.draining for pod in self._route_pods())
 
+    def lack(self) -> str:
+        """Why nobody can be served now, in words; "" where a pair of pods is there."""
+        return lack(self._route_pods())
+
     def replace(self, pods: Sequence[Pod]) -> None:
         """Another list; pods that still start are not in it yet."""
+        self.is_known = True
         self._pods = {pod.name: pod for pod in pods if pod.phase is not PodPhase.STARTING}
         self._failures = {
             name: failed for name, failed in self._failures.items() if name in self._pods
@@ -80,13 +87,14 @@ class PodList:
             self._changed(self._route_pods())
 
     async def watch(self, path: Path) -> None:
-        """Follow the registry file for ever."""
+        """Follow a registry file for ever; one that is not there lists no pods."""
         last = None
         while True:
             stamp = _stamp(path)
             if stamp != last:
                 last = stamp
                 self._read(path)
+            self.is_known = True
             await asyncio.sleep(_LOOK_S)
 
     def _read(self, path: Path) -> None:
@@ -106,6 +114,7 @@ class PodList:
                 kv_capacity_tokens=self._kv_tokens[pod.role],
                 revision=pod.revision,
                 draining=pod.phase is PodPhase.DRAINING or self._is_paused(pod.name, now_s),
+                finishing=pod.phase is PodPhase.DRAINING and not self._is_paused(pod.name, now_s),
             )
             for pod in self._pods.values()
         ]

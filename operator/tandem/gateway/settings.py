@@ -1,5 +1,6 @@
 """What a gateway is told at its start: addresses, targets, limits and profiles."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from tandem.errors import InvalidInputError
 from tandem.perf.engine_profile import EngineProfile
 from tandem.routing.orders import ORDERS
 
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 LEAST_MARGIN_S = 2.0  # covers an answer's way back and a busy loop; halved, both eat into the lease
 MARGIN_SHARE = 0.1  # of the lease
 
@@ -23,6 +25,8 @@ class Settings:
     """One gateway in front of one fleet; all times in seconds.
 
     Attributes:
+        registry: the file that lists the fleet's pods; None where the API server is watched.
+        fleet, namespace: the fleet whose pods are watched on the API server.
         ttft_s, tpot_s: the SLO; both are exact edges of every histogram they bear on.
         kv_lease_s: how long an engine keeps the KV of a prefill leg that nobody pulled.
         margin_s: how long before its end the lease counts as over.
@@ -34,11 +38,13 @@ class Settings:
 
     """
 
-    registry: Path
     profiles: Mapping[Role, EngineProfile]
     model: str
     ttft_s: float
     tpot_s: float
+    registry: Path | None = None
+    fleet: str = ""
+    namespace: str = ""
     host: str = "127.0.0.1"
     port: int = 8080
     order: str = "feasible-first"
@@ -51,6 +57,7 @@ class Settings:
     drain_s: float = 30.0
 
     def __post_init__(self) -> None:
+        self._check_source()
         if self.order not in ORDERS:
             raise InvalidInputError("--order", self.order, f"one of {', '.join(ORDERS)}")
         if not 0 < self.margin_s < self.kv_lease_s:
@@ -60,6 +67,17 @@ class Settings:
         for flag, count in (("--retries", self.retries), ("--max-queue", self.max_queue)):
             if count < 0:
                 raise InvalidInputError(flag, count, "0 or more")
+
+    def _check_source(self) -> None:
+        """Exactly one of both ways to know the pods."""
+        if self.registry is not None and (self.fleet or self.namespace):
+            given = "--fleet" if self.fleet else "--namespace"
+            raise InvalidInputError(given, self.fleet or self.namespace, "absent beside --registry")
+        if self.registry is None:
+            for flag, name in (("--fleet", self.fleet), ("--namespace", self.namespace)):
+                if not _NAME.fullmatch(name):
+                    allowed = "a name of Kubernetes (or --registry FILE instead)"
+                    raise InvalidInputError(flag, name, allowed)
 
     @property
     def usable_lease_s(self) -> float:

@@ -30,10 +30,14 @@ class RouteRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutePod:
-    """One engine pod as the router may use it; a draining pod takes no new request."""
+    """One engine pod as the router may use it; a draining pod takes no new request.
+
+    One that is `finishing` still takes the decode leg of a request already begun, where no other can.
+    """
 
     name: str
     role: Role
     kv_capacity_tokens: int
     revision: str = ""
     draining: bool = False
+    finishing: bool = False

@@ -63,9 +63,11 @@ def decode(
     """The pod whose iteration stays shortest; when all would miss TPOT, the fullest takes the excess.
 
     Only pods of the prefill pod's revision are asked: KV of another one can't be read. A pod without
-    room is taken only when no other is there: it queues the request until blocks are free.
+    room is taken only when no other is there: it queues the request until blocks are free. Its prefill
+    is done, so a pod that is finishing takes it when no other can.
     """
-    usable = [x for x in loads if not x.pod.draining and x.pod.revision == revision]
+    readers = [x for x in loads if x.pod.revision == revision]
+    usable = [x for x in readers if not x.pod.draining] or [x for x in readers if x.pod.finishing]
     with_room = [
         x for x in usable if x.room(request.input_tokens + request.output_tokens)
     ] or usable
