@@ -36,5 +36,5 @@ def test_increases(looks: list[float | None], increases: list[float | None]) -> 
     counters = Counters()
     for value, expected in zip(looks, increases, strict=True):
         rows = [] if value is None else [Sample("a_total", {"x": "1"}, value)]
-        grown = [increase for _, increase in counters.increases(rows)]
+        grown = [increase for _, _, increase in counters.increases({"t": rows})]
         assert grown == ([] if expected is None else [expected])

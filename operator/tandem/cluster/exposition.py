@@ -36,23 +36,40 @@ def samples(text: str, names: Iterable[str]) -> list[Sample]:
 
 @dataclass(slots=True)
 class Counters:
-    """Last values of one target's counters, to know by how much each grew."""
+    """Last values of counters by target, to know by how much each grew."""
 
-    _last: dict[tuple[str, Labels], float] = field(default_factory=dict)
+    _last: dict[str, dict[tuple[str, Labels], float]] = field(default_factory=dict)
     _looked: bool = False
 
-    def increases(self, rows: Iterable[Sample]) -> list[tuple[Sample, float]]:
-        """By how much each grew since the last look.
+    def increases(self, rows: Mapping[str, Iterable[Sample]]) -> list[tuple[str, Sample, float]]:
+        """By how much each series of each target grew since the last look.
 
-        The first look can't tell what is new, so it counts nothing; a series that appears later counts
-        from 0, and so does one that fell, for its process was started anew.
+        The first look of all can't tell what is new, so it counts nothing; a series or a target that
+        appears later counts from 0, and so does a series that fell, for its process was started anew.
         """
-        grown = [(row, self._increase(row)) for row in rows]
+        grown = []
+        for target, its_rows in rows.items():
+            last = self._last.pop(target, {})
+            self._last[target] = last  # those looked at last stand last
+            grown += [(target, row, self._increase(row, last)) for row in its_rows]
         self._looked = True
         return grown
 
-    def _increase(self, row: Sample) -> float:
-        key = (row.name, tuple(sorted(row.labels.items())))
-        before = self._last.get(key, 0.0 if self._looked else row.value)
-        self._last[key] = row.value
+    def last(self, target: str, row: Sample) -> float:
+        """The value of this series at the last look; 0 where it was not there."""
+        return self._last.get(target, {}).get(_key(row), 0.0)
+
+    def keep(self, most: int) -> None:
+        """Forget the targets looked at longest ago until so many are left."""
+        for target in list(self._last)[: max(0, len(self._last) - most)]:
+            del self._last[target]
+
+    def _increase(self, row: Sample, last: dict[tuple[str, Labels], float]) -> float:
+        key = _key(row)
+        before = last.get(key, 0.0 if self._looked else row.value)
+        last[key] = row.value
         return row.value - before if row.value >= before else row.value
+
+
+def _key(row: Sample) -> tuple[str, Labels]:
+    return row.name, tuple(sorted(row.labels.items()))

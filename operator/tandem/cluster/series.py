@@ -34,6 +34,8 @@ VLLM = EngineSeries(  # vLLM 0.32; the emulator exports the same
 )
 ENGINE_SERIES = {"vllm": VLLM, "emulator": VLLM}
 
+TARGET_POD = "pod"  # label of the gateway's series that tell of an engine pod
+
 # What the gateway exports. Counters count requests unless the name says otherwise.
 ARRIVALS = "tandem_gateway_arrivals_total"
 FINISHED = "tandem_gateway_finished_total"  # ok | refused | cut | cancelled | error | invalid

@@ -1,0 +1,150 @@
+"""What the planner is shown of a fleet, made of what its gateways and engines said: one rule for all.
+
+Direct scrapes and Prometheus differ in how they come by a `Look`; what becomes of it is written here.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from tandem.api.role import Role
+from tandem.cluster import series
+from tandem.cluster.growth import GatewayCounts, Growth, Look, finite
+from tandem.cluster.ports import Pod, PodPhase
+from tandem.planner.observation import Figure, LengthCounts, Missing, Reading, Traffic
+
+
+class Meter:
+    """Turns looks at one fleet into `Traffic`; remembers counters from one look to the next."""
+
+    def __init__(self, batch_cap: Mapping[Role, int], engine: str) -> None:
+        self._batch_cap = batch_cap
+        self._names = series.ENGINE_SERIES[engine]
+        self._counts = GatewayCounts()
+        self._busy: Figure | None = None  # prefill pods at work at once, mean of the last interval
+
+    @property
+    def engine_names(self) -> tuple[str, str]:
+        """Series that are read of each engine."""
+        return self._names.running, self._names.kv_usage
+
+    def read(
+        self,
+        gateways: Mapping[str, Look | Missing],
+        engines: Mapping[str, Look | Missing],
+        pods: Sequence[Pod],
+    ) -> Traffic:
+        """Figures since the last look; `engines` by the name of their pod.
+
+        Where no sample is newer than at the last look the interval is 0 s and its counts are 0.
+        """
+        seen = {role: _of_role(role, ready(pods), engines) for role in Role}
+        running = {role: _mean(looks, self._names.running) for role, looks in seen.items()}
+        kv_usage = {role: _mean(looks, self._names.kv_usage) for role, looks in seen.items()}
+        growth = self._counts.grown(gateways)
+        if isinstance(growth, Missing):
+            return _silent(growth, running, kv_usage)
+        utilisation = {
+            Role.PREFILL: self._prefill_use(growth, len(seen[Role.PREFILL])),
+            Role.DECODE: self._decode_use(running[Role.DECODE]),
+        }
+        return _traffic(growth, running, kv_usage, utilisation)
+
+    def _prefill_use(self, growth: Growth, pods: int) -> Reading:
+        """Share of time with a prompt in hand; several gateways may have one there at once."""
+        if growth.interval_s > 0:
+            value = growth.totals[series.PREFILL_BUSY] / growth.interval_s
+            self._busy = Figure(value, growth.age_s, growth.exact and growth.replicas == 1)
+        if not pods:
+            return Missing("no prefill pod was ready")
+        if self._busy is None:
+            return Missing("it takes two looks to know how long prefill pods were at work")
+        return Figure(min(1.0, self._busy.value / pods), growth.age_s, self._busy.exact)
+
+    def _decode_use(self, running: Reading) -> Reading:
+        """Share of the batch cap in use."""
+        if isinstance(running, Missing):
+            return running
+        return Figure(running.value / self._batch_cap[Role.DECODE], running.age_s, running.exact)
+
+
+def ready(pods: Sequence[Pod]) -> list[Pod]:
+    """Pods that are asked for figures."""
+    return [pod for pod in pods if pod.phase is PodPhase.READY]
+
+
+def _of_role(
+    role: Role, pods: Iterable[Pod], engines: Mapping[str, Look | Missing]
+) -> list[Look | Missing]:
+    unread = Missing("it was not read")
+    return [engines.get(pod.name, unread) for pod in pods if pod.role is role]
+
+
+def _mean(looks: Sequence[Look | Missing], name: str) -> Reading:
+    """Mean over the pods that have it, as old as the oldest; not exact where some lack it."""
+    if not looks:
+        return Missing("no pod of the role was ready")
+    values, ages_s, lacks = [], [], []
+    for look in looks:
+        if isinstance(look, Missing):
+            lacks.append(look)
+            continue
+        own = [row.value for row in finite(look.rows) if row.name == name]
+        values += own
+        ages_s += [look.age_s] if own else []
+        lacks += [] if own else [Missing(f"an engine has no {name} that is a number")]
+    if not values:
+        return lacks[0]
+    return Figure(sum(values) / len(values), max(ages_s), exact=not lacks)
+
+
+def _traffic(
+    growth: Growth,
+    running: Mapping[Role, Reading],
+    kv_usage: Mapping[Role, Reading],
+    utilisation: Mapping[Role, Reading],
+) -> Traffic:
+    def counted(value: float) -> Figure:
+        return Figure(value, growth.age_s, growth.exact)
+
+    met = growth.met
+    cells = tuple((*cell, count) for cell, count in sorted(growth.cells.items()))
+    return Traffic(
+        interval_s=growth.interval_s,
+        arrivals=counted(growth.totals[series.ARRIVALS]),
+        dispersion=_gauge(growth, series.DISPERSION, exact=growth.replicas == 1),
+        lengths=LengthCounts(cells=cells),
+        finished=counted(sum(met.values())),
+        met_ttft=counted(met["met", "met"] + met["met", "missed"]),
+        met_tpot=counted(met["met", "met"] + met["missed", "met"]),
+        met_both=counted(met["met", "met"]),
+        queued_requests=_gauge(growth, series.QUEUED_REQUESTS),
+        queued_tokens=_gauge(growth, series.QUEUED_TOKENS),
+        running=running,
+        kv_usage=kv_usage,
+        utilisation=utilisation,
+        in_flight=dict(growth.in_flight),
+    )
+
+
+def _gauge(growth: Growth, name: str, *, exact: bool = True) -> Reading:
+    if name in growth.gauges:
+        return Figure(growth.gauges[name], growth.age_s, exact)
+    return Missing(f"the gateway does not export {name}")
+
+
+def _silent(
+    why: Missing, running: Mapping[Role, Reading], kv_usage: Mapping[Role, Reading]
+) -> Traffic:
+    """What is left to say when what the gateway counted is not known."""
+    return Traffic(
+        arrivals=why,
+        dispersion=why,
+        lengths=why,
+        finished=why,
+        met_ttft=why,
+        met_tpot=why,
+        met_both=why,
+        queued_requests=why,
+        queued_tokens=why,
+        running=running,
+        kv_usage=kv_usage,
+    )
