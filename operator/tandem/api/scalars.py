@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from tandem.api import duration, quantity
@@ -163,12 +163,3 @@ EnvName = Annotated[
     ),
 ]
 Argument = Annotated[str, Field(max_length=4096)]
-
-
-def _cut(length: int) -> AfterValidator:
-    return AfterValidator(lambda text: text if len(text) <= length else f"{text[: length - 1]}…")
-
-
-# What we say in a status is cut, never refused: a long reason must not lose a decision.
-Sentence = Annotated[str, _cut(1024), Field(json_schema_extra={"maxLength": 1024})]
-Word = Annotated[str, _cut(64), Field(json_schema_extra={"maxLength": 64})]

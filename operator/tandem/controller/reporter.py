@@ -22,6 +22,7 @@ from tandem.controller.recent import Recent
 from tandem.controller.status import fleet_status, should_write, written
 from tandem.controller.wanted import Wanted
 
+_MOST_OWED = 20  # Events
 _log = logging.getLogger("tandem.controller")
 
 Body = Mapping[str, Any]
@@ -41,6 +42,7 @@ class Reporter:
         self._written_at: dt.datetime | None = None
         self._recent = Recent()
         self._sent = events.Sent()
+        self._owed: tuple[events.Event, ...] = ()  # told while the API server was away
         self._wanted: Wanted | None = None
 
     async def ticked(self, wanted: Wanted, turn: Turn, took_s: float) -> None:
@@ -96,17 +98,18 @@ class Reporter:
 
     async def _tell(self, body: Body, status: FleetStatus, told: Sequence[events.Event]) -> None:
         now = dt.datetime.now(dt.UTC)
-        due, sent = events.due(self._sent, told, now)
+        due, self._sent = events.due(self._sent, told, now)
+        self._owed = (*self._owed, *due)[-_MOST_OWED:]
         try:
             if should_write(self._written, status, self._written_at, now):
                 await self._api.apply_status(written(status, *self._place))
                 self._written, self._written_at = status, now
-            for event in due:
+            while self._owed:
                 uid = body["metadata"]["uid"]
-                await self._api.create(events.body(event, *self._place, uid, now))
+                await self._api.create(events.body(self._owed[0], *self._place, uid, now))
+                self._owed = self._owed[1:]
         except (ApiError, OSError) as error:
             _log.warning("%s/%s: status or Event not written: %s", *self._place, error)
-        self._sent = sent
 
 
 def _shown(body: Body) -> FleetStatus | None:
