@@ -41,7 +41,14 @@ def test_starting_pods_are_not_there_yet_and_draining_ones_take_nothing() -> Non
         [pod("a", PodPhase.STARTING), pod("b", PodPhase.DRAINING), pod("c", role=Role.DECODE)]
     )
     assert seen.told == [
-        RoutePod(name="b", role=Role.PREFILL, kv_capacity_tokens=1000, revision="7", draining=True),
+        RoutePod(
+            name="b",
+            role=Role.PREFILL,
+            kv_capacity_tokens=1000,
+            revision="7",
+            draining=True,
+            finishing=True,
+        ),
         RoutePod(name="c", role=Role.DECODE, kv_capacity_tokens=2000, revision="7"),
     ]
     assert (seen.pods.ready(Role.PREFILL), seen.pods.ready(Role.DECODE)) == (0, 1)
