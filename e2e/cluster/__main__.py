@@ -6,7 +6,7 @@ import shlex
 import sys
 
 from e2e.cluster import box
-from e2e.cluster.places import BoxError, say
+from e2e.cluster.places import BoxError, direct_environment, say
 
 
 def main() -> int:
@@ -47,9 +47,9 @@ def _print_exports(running: box.Box) -> None:
 
 def _open_shell(running: box.Box) -> None:
     """Become a shell in the cluster's network."""
-    say("kubectl, helm and etcd are on PATH; exit leaves the cluster running")
+    say("kubectl and helm are on PATH; exit leaves the cluster running")
     command = running.inside([os.environ.get("SHELL", "/bin/sh")])
-    os.execvpe(command[0], command, {**os.environ, **exports(running)})  # noqa: S606 - a shell is what it becomes
+    os.execvpe(command[0], command, {**direct_environment(), **exports(running)})  # noqa: S606 - a shell is what it becomes
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from e2e.cluster import network
 from e2e.cluster.containers import load_image
-from e2e.cluster.places import NODE_NAME, BoxError
+from e2e.cluster.places import NODE_NAME, BoxError, direct_environment
 
 KUBECTL_S = 60.0
 
@@ -27,6 +27,7 @@ class Box:
         command = [f"{self.programs['kubectl']}", f"--kubeconfig={self.kubeconfig}", *arguments]
         done = subprocess.run(
             self.inside(command),
+            env=direct_environment(),
             input=stdin,
             capture_output=True,
             text=True,

@@ -64,6 +64,6 @@ def _remove() -> None:
 def _locked() -> Iterator[None]:
     """One at a time makes or removes the cluster."""
     RUN.parent.mkdir(parents=True, exist_ok=True)
-    with RUN.with_name("cluster.lock").open("w") as lock:
+    with RUN.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from e2e.cluster.network import inside_command
-from e2e.cluster.places import LOGS, RUN, BoxError
+from e2e.cluster.places import LOGS, RUN, BoxError, direct_environment
 
 POLL_S = 0.1
 READY_S = 90.0
@@ -48,7 +48,7 @@ class Daemon:
         settings = {"LOG": f"{self.log}", "PATH": path, MARK_NAME: f"{RUN}"}
         started = subprocess.run(
             ["sh", "-c", _START, "sh", *inside_command(), *self.command],
-            env={**os.environ, **settings},
+            env={**direct_environment(), **settings},
             stdout=subprocess.PIPE,
             text=True,
             check=True,

@@ -14,7 +14,7 @@ from e2e.cluster.places import CGROUP, NETNS, RUN, BoxError
 
 CGROUPS = Path("/sys/fs/cgroup")
 KERNEL = Path("/proc/sys")
-KERNEL_BEFORE = RUN.with_name("cluster-kernel.json")
+KERNEL_BEFORE = RUN.with_name("kernel-settings.json")
 KUBELET_SETS = (
     "kernel/keys/root_maxbytes",
     "kernel/keys/root_maxkeys",
@@ -75,14 +75,16 @@ def unmount() -> None:
 
 
 def remember_kernel_settings() -> None:
-    """Keep what the kubelet is about to change; what an earlier crash left is the older truth."""
+    """Keep what the kubelet is about to change; what another cluster or a crash left is the older truth."""
     if not KERNEL_BEFORE.exists():
         before = {name: (KERNEL / name).read_text().strip() for name in KUBELET_SETS}
         KERNEL_BEFORE.write_text(json.dumps(before))
 
 
 def restore_kernel_settings() -> None:
-    if KERNEL_BEFORE.exists():
+    """Set them back, unless another cluster still runs."""
+    others = [path for path in RUN.parent.glob("cluster*/pids") if path.parent != RUN]
+    if KERNEL_BEFORE.exists() and not others:
         for name, value in json.loads(KERNEL_BEFORE.read_text()).items():
             (KERNEL / name).write_text(value)
         KERNEL_BEFORE.unlink()
@@ -94,7 +96,7 @@ def remove_leftovers() -> None:
         if f"{link.readlink()}".startswith(f"{RUN}/"):
             link.unlink()
     results = Path("/var/lib/cni/results")
-    for path in results.glob(f"{NETNS}-*-eth0"):
+    for path in results.glob(f"{NETNS}-{'[0-9a-f]' * 64}-eth0"):
         container = path.name.removeprefix(f"{NETNS}-").removesuffix("-eth0")
         (results / f"cni-loopback-{container}-lo").unlink(missing_ok=True)
         path.unlink()

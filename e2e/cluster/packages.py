@@ -42,6 +42,8 @@ def install() -> None:
     missing = [name for name, command in COMMANDS.items() if not shutil.which(command, path=SEARCH)]
     if not missing:
         return
+    if shutil.which("apt-get") is None:
+        raise BoxError(f"install what Debian calls {', '.join(missing)}")
     with timed(f"installed {' '.join(missing)}"), _no_service_starts():
         _apt("update", "-qq")
         _apt("install", "-y", "-qq", "--no-install-recommends", *missing)

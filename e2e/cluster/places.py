@@ -1,5 +1,6 @@
 """Where the cluster in a box keeps what it builds and what it runs on."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -10,17 +11,27 @@ ROOT = Path(__file__).resolve().parents[2]
 GO = ROOT / "e2e" / "go"
 PROGRAMS = ROOT / ".cache" / "programs"
 """What was built; outlives the cluster."""
-RUN = ROOT / ".run" / "cluster"
+_NAME = os.environ.get("TANDEM_BOX_NAME", "")
+"""More than one cluster on a machine: each has a name, but for the usual one."""
+_SUFFIX = f"-{_NAME}" if _NAME else ""
+RUN = ROOT / ".run" / f"cluster{_SUFFIX}"
 """State, logs and kubeconfigs of the running cluster."""
 LOGS = RUN / "logs"
 KUBECONFIGS = RUN / "kubeconfigs"
 PKI = RUN / "pki"
 
-NETNS = "tandem-e2e"
+NETNS = f"tandem-e2e{_SUFFIX}"
 NETNS_PATH = Path("/run/netns") / NETNS
 NODE_IP = "10.88.0.1"
 NODE_NAME = "tandem-box"
-CGROUP = "tandem-e2e"
+CGROUP = NETNS
+
+
+def direct_environment() -> dict[str, str]:
+    """This process's environment without proxies: nothing in the cluster is behind one."""
+    return {
+        name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")
+    }
 
 
 class BoxError(Exception):
