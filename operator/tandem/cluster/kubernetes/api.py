@@ -186,7 +186,7 @@ class KubernetesApi:
         """The body of a good answer; an ApiError for any other."""
         request = Request(method, kind.path(namespace, name, subresource), **rest)
         answer = await self._patiently(request)
-        if answer.status < HTTPStatus.BAD_REQUEST:
+        if 0 < answer.status < HTTPStatus.BAD_REQUEST:
             return answer.body
         place = "/".join(part for part in (namespace, name, subresource) if part)
         raise api_error(f"{method} {kind.kind} {place}", answer.status, answer.body)
