@@ -49,6 +49,7 @@ check: venv ## lint, formatting, types, imports, spelling, generated files
 	$(BIN)/codespell
 	$(BIN)/validate-pyproject pyproject.toml
 	$(BIN)/tandem crds --out crds --check
+	$(BIN)/tandem crds --out charts/tandem/files/crds --check
 
 format: venv ## mend what ruff can mend
 	$(BIN)/ruff check --fix
@@ -56,6 +57,7 @@ format: venv ## mend what ruff can mend
 
 crds: venv ## render crds/ from the models
 	$(BIN)/tandem crds --out crds
+	$(BIN)/tandem crds --out charts/tandem/files/crds
 
 e2e: venv venv-vllm ## end-to-end: real processes, real vLLM with NIXL on CPU
 	$(BIN)/pytest e2e -m "e2e and not full" $(ARGS)
