@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -121,3 +123,12 @@ def test_a_load_is_the_sum_of_what_is_on_it(actions: list[str], data: st.DataObj
             tried.unpin(key)
     assert tried.tokens_sum == sum(tried.tokens.values())
     assert tried.pinned_sum == sum(tried.pinned.values())
+
+
+def test_a_finishing_pod_takes_a_decode_leg_only_where_no_other_can() -> None:
+    going = load("a", Role.DECODE, revision="1", draining=True)
+    going.pod = replace(going.pod, finishing=True)
+    other, stays = load("b", Role.DECODE, revision="2"), load("c", Role.DECODE, 500, revision="1")
+    assert pick.decode([going, other], ASKED, "1", COST, 0.05) is going
+    assert pick.decode([going, stays], ASKED, "1", COST, 0.05) is stays
+    assert pick.decode([other], ASKED, "1", COST, 0.05) is None
