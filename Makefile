@@ -67,6 +67,8 @@ e2e-full: venv venv-vllm ## end-to-end, the long ones too
 
 lock: venv ## compile the locked requirements anew
 	$(BIN)/uv pip compile -q pyproject.toml --extra cli --group dev --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o requirements/dev.txt
+	for process in operator gateway emulator; do \
+		$(BIN)/uv pip compile -q pyproject.toml --extra $$process --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o requirements/$$process.txt; done
 
 clean: ## remove what make made
 	rm -rf $(VENV) .venv-vllm .cache .run .mypy_cache .ruff_cache .pytest_cache .hypothesis
