@@ -29,7 +29,9 @@ class Engine:
                 env={**os.environ, **environment(spec)},
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # its children are ended with it
+                # Its children are ended with it. No session of its own: sessions share a core as
+                # groups, and Linux (6.18) has let one engine wait 30 s for another's turn to end.
+                process_group=0,
             )
 
     def is_healthy(self) -> bool:
