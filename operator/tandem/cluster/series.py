@@ -19,6 +19,8 @@ class EngineSeries:
     preemptions: str
     finished: str
     kv_expired: str
+    kv_failed: str
+    kv_transfer: str  # a histogram of seconds, on the engine that pulls
 
 
 VLLM = EngineSeries(  # vLLM 0.32; the emulator exports the same
@@ -31,6 +33,8 @@ VLLM = EngineSeries(  # vLLM 0.32; the emulator exports the same
     preemptions="vllm:num_preemptions_total",
     finished="vllm:request_success_total",
     kv_expired="vllm:nixl_num_kv_expired_reqs_total",
+    kv_failed="vllm:nixl_num_failed_transfers_total",
+    kv_transfer="vllm:nixl_xfer_time_seconds",
 )
 ENGINE_SERIES = {"vllm": VLLM, "emulator": VLLM}
 
