@@ -192,7 +192,7 @@ def test_kv_of_a_user_who_left_between_the_legs_is_let_go_long_before_its_lease(
     async def leave() -> None:
         async with aiohttp.ClientSession() as user:
             asked = asyncio.create_task(send(user, front.url, ask(50, 600, tokens=300)))
-            while not front.metric(series.PINNED, pod="a"):  # noqa: ASYNC110 - another process
+            while not front.metric(series.PINNED, target_pod="a"):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.05)
             asked.cancel()
 

@@ -68,8 +68,8 @@ def gateway_text(arrivals: int, met: int, missed: int, busy_s: float = 0.0) -> s
 {series.QUEUED_REQUESTS} 3
 {series.QUEUED_TOKENS} 4100
 {series.DISPERSION} 1.5
-{series.IN_FLIGHT}{{role="decode",pod="decode-0"}} 7
-{series.PREFILL_BUSY}{{pod="prefill-0"}} {busy_s}
+{series.IN_FLIGHT}{{role="decode",target_pod="decode-0"}} 7
+{series.PREFILL_BUSY}{{target_pod="prefill-0"}} {busy_s}
 """
 
 

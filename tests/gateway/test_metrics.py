@@ -16,7 +16,7 @@ COST = DecodeCost(alpha_s=0.01, beta_s_per_sequence=0.001, gamma_s_per_token=1e-
 
 def busy_s(busy: PrefillBusy) -> dict[str, float]:
     (family,) = busy.collect()
-    return {sample.labels["pod"]: sample.value for sample in family.samples}
+    return {sample.labels["target_pod"]: sample.value for sample in family.samples}
 
 
 def exported(metrics: GatewayMetrics, name: str) -> list[Sample]:
@@ -87,11 +87,11 @@ def test_what_waits_and_what_is_in_flight_is_the_router_s() -> None:
     assert [x.value for x in exported(metrics, series.QUEUED_REQUESTS)] == [1]
     assert [x.value for x in exported(metrics, series.QUEUED_TOKENS)] == [10]
     assert [(dict(x.labels), x.value) for x in exported(metrics, series.IN_FLIGHT)] == [
-        ({"role": "prefill", "pod": "p0"}, 1),
-        ({"role": "decode", "pod": "d0"}, 1),
+        ({"role": "prefill", "target_pod": "p0"}, 1),
+        ({"role": "decode", "target_pod": "d0"}, 1),
     ]
     assert [(dict(x.labels), x.value) for x in exported(metrics, series.PINNED)] == [
-        ({"pod": "p0"}, 1)
+        ({"target_pod": "p0"}, 1)
     ]
 
 

@@ -114,7 +114,7 @@ async def test_tokens_between_come_slow_and_miss_their_target() -> None:
         late = "tandem_gateway_time_to_first_token_seconds_bucket"
         assert await made.metric(late, le="0.55") == 1, "the target is an edge"
         assert await made.metric(late, le="60.0") == 2
-        busy_s = await made.metric("tandem_gateway_prefill_busy_seconds_total", pod="p0")
+        busy_s = await made.metric("tandem_gateway_prefill_busy_seconds_total", target_pod="p0")
         assert 0.6 <= busy_s < 3
 
 
@@ -127,8 +127,8 @@ async def test_kv_that_was_fetched_is_no_longer_pinned(stream: bool) -> None:  #
         await made.until(lambda: made["d0"].legs)
         load = made.desk.dispatch.loads(Role.PREFILL)[0]
         await made.until(lambda: not load.pinned)
-        assert await made.metric("tandem_gateway_pinned_requests", pod="p0") == 0
-        assert await made.metric("tandem_gateway_in_flight_requests", pod="d0") == 1
+        assert await made.metric("tandem_gateway_pinned_requests", target_pod="p0") == 0
+        assert await made.metric("tandem_gateway_in_flight_requests", target_pod="d0") == 1
         ended.set()
         if stream:
             asked.cancel()
@@ -161,10 +161,10 @@ async def test_in_flight_and_queue_are_seen_while_they_last() -> None:
         asked = [asyncio.create_task(made.ask()) for _ in range(3)]
         await made.until(lambda: made["p0"].legs and made.desk.dispatch.queued_requests == 2)
         in_flight = "tandem_gateway_in_flight_requests"
-        assert await made.metric(in_flight, role="prefill", pod="p0") == 1
+        assert await made.metric(in_flight, role="prefill", target_pod="p0") == 1
         assert await made.metric("tandem_gateway_queued_requests") == 2
         assert await made.metric("tandem_gateway_queued_tokens") == 2 * 3
-        busy_s = await made.metric("tandem_gateway_prefill_busy_seconds_total", pod="p0")
+        busy_s = await made.metric("tandem_gateway_prefill_busy_seconds_total", target_pod="p0")
         assert busy_s > 0, "a leg that is still out counts already"
         prefilled.set()
         await asyncio.gather(*asked)

@@ -38,7 +38,7 @@ VLLM = EngineSeries(  # vLLM 0.32; the emulator exports the same
 )
 ENGINE_SERIES = {"vllm": VLLM, "emulator": VLLM}
 
-TARGET_POD = "pod"  # label of the gateway's series that tell of an engine pod
+TARGET_POD = "target_pod"  # label of the gateway's series that tell of an engine pod
 
 # What the gateway exports. Counters count requests unless the name says otherwise.
 ARRIVALS = "tandem_gateway_arrivals_total"
@@ -51,9 +51,11 @@ RETRIES = "tandem_gateway_retries_total"  # leg: prefill | decode, reason
 RELEASES = "tandem_gateway_kv_releases_total"  # outcome: released | failed
 QUEUED_REQUESTS = "tandem_gateway_queued_requests"
 QUEUED_TOKENS = "tandem_gateway_queued_tokens"
-IN_FLIGHT = "tandem_gateway_in_flight_requests"  # role, pod
-PINNED = "tandem_gateway_pinned_requests"  # pod: prefilled there, not pulled yet
-PREFILL_BUSY = "tandem_gateway_prefill_busy_seconds_total"  # pod: seconds with a prefill leg out
+IN_FLIGHT = "tandem_gateway_in_flight_requests"  # role, target_pod
+PINNED = "tandem_gateway_pinned_requests"  # target_pod: prefilled there, not pulled yet
+PREFILL_BUSY = (
+    "tandem_gateway_prefill_busy_seconds_total"  # target_pod; with a leg out
+)
 TTFT = "tandem_gateway_time_to_first_token_seconds"
 TPOT = "tandem_gateway_time_per_output_token_seconds"
 ITL = "tandem_gateway_inter_token_latency_seconds"

@@ -168,7 +168,9 @@ class PrefillBusy(Collector):
     def collect(self) -> Iterator[Metric]:
         """The family in Prometheus' form."""
         name = series.PREFILL_BUSY.removesuffix("_total")
-        family = CounterMetricFamily(name, "Seconds with a prefill leg out.", labels=("pod",))
+        family = CounterMetricFamily(
+            name, "Seconds with a prefill leg out.", labels=(series.TARGET_POD,)
+        )
         now_s = time.monotonic()
         for pod, seconds in self._seconds.items():
             family.add_metric((pod,), seconds + now_s - self._since.get(pod, now_s))
@@ -188,8 +190,12 @@ class Live(Collector):
         yield GaugeMetricFamily(series.QUEUED_REQUESTS, text, value=router.queued_requests)
         text = "Input tokens of the requests that wait."
         yield GaugeMetricFamily(series.QUEUED_TOKENS, text, value=router.queued_tokens)
-        flight = GaugeMetricFamily(series.IN_FLIGHT, "Legs at a pod.", labels=("role", "pod"))
-        pinned = GaugeMetricFamily(series.PINNED, "Prefilled, not pulled yet.", labels=("pod",))
+        flight = GaugeMetricFamily(
+            series.IN_FLIGHT, "Legs at a pod.", labels=("role", series.TARGET_POD)
+        )
+        pinned = GaugeMetricFamily(
+            series.PINNED, "Prefilled, not pulled yet.", labels=(series.TARGET_POD,)
+        )
         for role in Role:
             for load in router.loads(role):
                 flight.add_metric((role, load.pod.name), len(load.tokens))
