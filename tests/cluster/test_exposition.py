@@ -38,3 +38,32 @@ def test_increases(looks: list[float | None], increases: list[float | None]) -> 
         rows = [] if value is None else [Sample("a_total", {"x": "1"}, value)]
         grown = [increase for _, _, increase in counters.increases({"t": rows})]
         assert grown == ([] if expected is None else [expected])
+
+
+@pytest.mark.parametrize(
+    ("line", "sample"),
+    [
+        pytest.param("a_total 5", Sample("a_total", {}, 5.0), id="bare"),
+        pytest.param(
+            'a_total{x="}, {",y="",} 1e3',
+            Sample("a_total", {"x": "}, {", "y": ""}, 1e3),
+            id="braces",
+        ),
+        pytest.param(
+            r'a_total{x="say \"hi\"\n"} 1',
+            Sample("a_total", {"x": 'say "hi"\n'}, 1.0),
+            id="escapes",
+        ),
+        pytest.param(
+            'a_total{x="1"} 2 1700000000', Sample("a_total", {"x": "1"}, 2.0), id="a time"
+        ),
+    ],
+)
+def test_a_line_is_read_in_each_of_its_forms(line: str, sample: Sample) -> None:
+    assert samples(f"{line}\n", ["a_total"]) == [sample]
+
+
+@pytest.mark.parametrize("line", ['a_total{x="1} 2', "a_total{", "a_total", "a_total many"])
+def test_a_line_that_is_no_exposition_is_refused(line: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        samples(line, ["a_total"])

@@ -18,6 +18,8 @@ from tandem.cluster.promql import Answer, FleetLook
 from tandem.planner.observation import Missing, Traffic
 
 FRESH_S = 1.0  # fleets that tick within it share an answer
+MOST_LOAD = 0.05  # of a core, to read answers: large ones are shared for longer
+MOST_LONGER = 10.0  # times
 TIMEOUT_S = 5.0
 _QUERY = promql.query()
 _NO_VECTOR = (LookupError, TypeError, ValueError, AttributeError)
@@ -37,6 +39,7 @@ class Prometheus:
         self._connection = Connection(url, token_file, timeout_s)
         self._timeout_s = timeout_s
         self._fresh_s = fresh_s
+        self._spent_s = 0.0  # of CPU, on the last answer
         self._asked_s = float("-inf")
         self._asking: asyncio.Task[Answer | Missing] | None = None
 
@@ -51,7 +54,9 @@ class Prometheus:
         One question is under way at a time: a server that hangs holds one thread, not one a fleet.
         """
         now_s = time.monotonic()
-        if self._asking is None or (self._asking.done() and now_s - self._asked_s > self._fresh_s):
+        if self._asking is None or (
+            self._asking.done() and now_s - self._asked_s > self._fresh_enough_s()
+        ):
             self._asked_s = now_s
             self._asking = asyncio.create_task(asyncio.to_thread(self._ask))
         left_s = max(0.0, self._asked_s + 2 * self._timeout_s - now_s)
@@ -68,13 +73,22 @@ class Prometheus:
         self._connection.close()
 
     def _ask(self) -> Answer | Missing:
-        rows = self._connection.ask(_QUERY)
+        began_s = time.thread_time()
+        try:
+            return self._read(self._connection.ask(_QUERY))
+        finally:
+            self._spent_s = time.thread_time() - began_s
+
+    def _read(self, rows: Sequence[promql.Row] | Missing) -> Answer | Missing:
         if isinstance(rows, Missing):
             return rows
         try:
             return Answer(rows)
         except _NO_VECTOR:
             return Missing(not_understood(self.url))
+
+    def _fresh_enough_s(self) -> float:
+        return self._fresh_s * min(MOST_LONGER, max(1.0, self._spent_s / MOST_LOAD / FRESH_S))
 
     def _age_s(self) -> float:
         return time.monotonic() - self._asked_s
