@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.fakes.api_faults import Faults
 from tests.fakes.field_owners import FieldOwners, merged
 
 from tandem.cluster.kubernetes.api import DEPLOYMENT, POD, Kind, KubernetesApi
@@ -23,24 +24,6 @@ Event = Callable[[Kind, str, dict[str, Any]], None]
 _PLURALS = {kind.path(): kind for kind in KINDS}
 
 
-@dataclass
-class _Failure:
-    """What happens to the next requests that match."""
-
-    status: int
-    times: int
-    method: str
-    path: str
-    message: str
-    retry_after_s: float
-    done: bool
-    act: Callable[[], None] | None = None
-
-    def matches(self, request: Request) -> bool:
-        method = not self.method or self.method == request.method
-        return self.times > 0 and method and self.path in request.path
-
-
 class _StatusError(Exception):
     def __init__(self, status: int, reason: str, message: str) -> None:
         self.answer = Answer(status, {"kind": "Status", "reason": reason, "message": message})
@@ -48,7 +31,7 @@ class _StatusError(Exception):
 
 
 @dataclass
-class FakeApiServer:
+class FakeApiServer(Faults):
     """Objects by kind, namespace and name; `requests` notes all that came by `send`."""
 
     objects: dict[Key, dict[str, Any]] = field(default_factory=dict)
@@ -57,7 +40,6 @@ class FakeApiServer:
     slow_s: float = 0.0
     _owners: dict[Key, FieldOwners] = field(default_factory=dict)
     _versions: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-    _failures: list[_Failure] = field(default_factory=list)
 
     # -- for tests --------------------------------------------------------------------------------
 
@@ -71,25 +53,6 @@ class FakeApiServer:
         self.listeners.append(
             lambda kind, type_, body: seen.event(kind, type_, body) if kind in kinds else None
         )
-
-    def fail(
-        self,
-        status: int,
-        *,
-        times: int = 1,
-        method: str = "",
-        path: str = "",
-        message: str = "as the test wants it",
-        retry_after_s: float = 0.0,
-        done: bool = False,
-    ) -> None:
-        """Fail the next requests whose path holds `path`; 0 gives no answer, `done` does it anyhow."""
-        failure = _Failure(status, times, method, path, message, retry_after_s, done)
-        self._failures.append(failure)
-
-    def before(self, method: str, path: str, act: Callable[[], None]) -> None:
-        """Do something once, just before the next such request is looked at."""
-        self._failures.append(_Failure(-1, 1, method, path, "", 0.0, done=True, act=act))
 
     def put(self, body: Mapping[str, Any], manager: str = "test") -> dict[str, Any]:
         """Make an object as if it had been there."""
@@ -137,19 +100,12 @@ class FakeApiServer:
         await asyncio.sleep(min(self.slow_s, timeout_s))
         if self.slow_s >= timeout_s:
             raise TimeoutError
-        failure = next((each for each in self._failures if each.matches(request)), None)
-        if failure is None:
+        fault = self.next_fault(request)
+        if fault is None:
             return self._answer(request)
-        failure.times -= 1
-        if failure.act is not None:
-            failure.act()
-            return self._answer(request)
-        if failure.done:
-            self._answer(request)
-        if failure.status == 0:
-            raise TimeoutError if failure.done else ConnectionRefusedError("nobody listens")
-        body = {"kind": "Status", "reason": "Injected", "message": failure.message}
-        return Answer(failure.status, body, failure.retry_after_s)
+        fault.act()
+        done = self._answer(request) if fault.done else None
+        return done if done is not None and fault.status < 0 else fault.answer()
 
     async def close(self) -> None:
         """Nothing to let go of."""

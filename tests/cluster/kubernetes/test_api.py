@@ -164,7 +164,7 @@ async def test_a_wait_that_the_server_asks_for_is_kept(
 
     server.fail(429, retry_after_s=2)
     api = server.api()
-    monkeypatch.setattr(api_module.asyncio, "sleep", sleep)
+    monkeypatch.setattr("tandem.cluster.kubernetes.api.asyncio.sleep", sleep)
     await api.list(CONFIG_MAP)
     assert 2 in waits
 
