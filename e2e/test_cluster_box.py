@@ -115,22 +115,32 @@ def output(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+def leftovers() -> list[str]:
+    """Files of this cluster outside its run folder: a namespace, links to logs, addresses, dead sockets."""
+    sockets = list(Path("/run/containerd/s").glob("*"))
+    listening = Path("/proc/net/unix").read_text()
+    logs = [x for x in Path("/var/log/containers").glob("*") if x.is_symlink()]
+    found = [Path("/run/netns", NETNS)]
+    found += [x for x in logs if f"{x.readlink()}".startswith(f"{RUN}/")]
+    found += [x for x in Path("/var/lib/cni/results").glob("*") if f"{RUN}/" in x.read_text()]
+    found += [x for x in sockets if f"{x}" not in listening]
+    return sorted(f"{path}" for path in found if os.path.lexists(path))
+
+
 def machine() -> dict[str, object]:
     """All that a cluster could leave behind, or change, on the machine."""
-    folders = ("/run/netns", "/run/containerd/s", "/var/lib/cni/results", "/var/log/containers")
+    mounts = Path("/proc/mounts").read_text().splitlines()
     kernel = ("kernel/panic", "kernel/panic_on_oops", "vm/overcommit_memory")
     return {
         "processes": processes(),
-        "mounts": [
-            x for x in output("cat", "/proc/mounts").splitlines() if NETNS in x or f"{RUN}/" in x
-        ],
+        "mounts": [line for line in mounts if NETNS in line or f"{RUN}/" in line],
         "cgroups": sorted(f"{x}" for x in Path("/sys/fs/cgroup").glob(f"**/{NETNS}")),
         "links": [x["ifname"] for x in json.loads(output("ip", "-json", "link"))],
         "addresses": [x["addr_info"] for x in json.loads(output("ip", "-json", "address"))],
         "rules": output("nft", "list", "ruleset"),
         "state": sorted(x.name for x in RUN.glob("*") if x.name != "logs"),
         "kernel": {x: Path("/proc/sys", x).read_text() for x in kernel},
-        **{x: sorted(y.name for y in Path(x).glob("*")) for x in folders},
+        "files": leftovers(),
     }
 
 
@@ -159,8 +169,18 @@ def _nothing_is_left() -> Iterator[None]:
     box("down")
 
 
-def test_a_cluster_comes_up_with_a_network_names_and_images_of_its_own_and_leaves_nothing() -> None:
-    before = machine()
+@pytest.fixture
+def before() -> dict[str, object]:
+    """The machine without this cluster."""
+    box("down")
+    found = machine()
+    assert not any(found[x] for x in ("processes", "mounts", "cgroups", "state", "files"))
+    return found
+
+
+def test_a_cluster_comes_up_with_a_network_names_and_images_of_its_own_and_leaves_nothing(
+    before: dict[str, object],
+) -> None:
     start_s = time.monotonic()
     box("up")
     ready_s = time.monotonic() - start_s
@@ -198,8 +218,9 @@ def test_a_cluster_comes_up_with_a_network_names_and_images_of_its_own_and_leave
 
 
 @pytest.mark.parametrize("daemon", ["etcd", "kubelet"])
-def test_a_start_that_was_killed_half_way_is_cleared_up_by_the_next(daemon: str) -> None:
-    before = machine()
+def test_a_start_that_was_killed_half_way_is_cleared_up_by_the_next(
+    daemon: str, before: dict[str, object]
+) -> None:
     kill_while_starting(daemon)
     assert processes()
     box("up")

@@ -100,8 +100,9 @@ def remove_leftovers() -> None:
         container = path.name.removeprefix(f"{NETNS}-").removesuffix("-eth0")
         (results / f"cni-loopback-{container}-lo").unlink(missing_ok=True)
         path.unlink()
+    sockets = [*Path("/run/containerd/s").glob("*"), DEVICE_PLUGINS / "kubelet.sock"]
     listening = Path("/proc/net/unix").read_text()
-    for path in [*Path("/run/containerd/s").glob("*"), DEVICE_PLUGINS / "kubelet.sock"]:
+    for path in sockets:
         if path.exists() and f"{path}" not in listening:
             path.unlink()
 
