@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-vllm up test check format crds e2e e2e-full lock clean
+.PHONY: help venv venv-vllm up test check format crds manifests cluster-up cluster-down cluster-shell e2e e2e-full lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -17,7 +17,7 @@ endif
 endif
 
 help: ## list what can be made
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 venv: $(VENV)/.ready ## make .venv: everything but vLLM
 $(VENV)/.ready: requirements/dev.txt requirements/uv.txt pyproject.toml
@@ -58,6 +58,18 @@ format: venv ## mend what ruff can mend
 crds: venv ## render crds/ from the models
 	$(BIN)/tandem crds --out crds
 	$(BIN)/tandem crds --out charts/tandem/files/crds
+
+manifests: crds ## render install.yaml from the chart (builds helm at the first time)
+	$(BIN)/python -m e2e.manifests
+
+cluster-up: venv ## bring a real Kubernetes up in a network namespace (10 minutes at the first time)
+	$(BIN)/python -m e2e.cluster up
+
+cluster-down: venv ## take it away
+	$(BIN)/python -m e2e.cluster down
+
+cluster-shell: venv ## a shell inside it, with kubectl and helm
+	$(BIN)/python -m e2e.cluster shell
 
 e2e: venv venv-vllm ## end-to-end: real processes, real vLLM with NIXL on CPU
 	$(BIN)/pytest e2e -m "e2e and not full" $(ARGS)
