@@ -181,6 +181,16 @@ async def test_a_server_that_says_nothing_is_unreachable(
     assert error.value.status == 0
 
 
+async def test_a_slow_server_is_waited_for(
+    server: FakeApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_module, "_BUDGET_S", 5.0)
+    server.slow_s = 0.05
+    api = server.api()
+    assert await api.list(CONFIG_MAP) == []
+    assert api.requests == {("GET", 200): 1}
+
+
 async def test_a_creation_whose_answer_was_lost_is_not_made_twice(server: FakeApiServer) -> None:
     server.fail(0, method="POST", done=True)
     with pytest.raises(Unreachable):

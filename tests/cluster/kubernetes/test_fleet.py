@@ -230,6 +230,17 @@ async def test_a_humans_scale_while_no_operator_looked_is_taken_as_it_is(
     assert fleet.drifted() == ()
 
 
+async def test_what_was_adopted_is_what_is_there_and_drifts_from_then_on(
+    server: FakeApiServer, fleet: KubernetesFleet
+) -> None:
+    await fleet.desired()
+    server.scale_by_hand(bodies.NAMESPACE, NAME, 9)
+    fleet.adopt()
+    assert await fleet.desired() == {Role.DECODE: 9, Role.PREFILL: 1}
+    server.scale_by_hand(bodies.NAMESPACE, NAME, 7)
+    assert fleet.drifted() == (Drift(Role.DECODE, NAME, wanted=9, found=7),)
+
+
 async def test_our_own_write_whose_answer_was_lost_is_no_drift(
     server: FakeApiServer, fleet: KubernetesFleet
 ) -> None:
