@@ -19,12 +19,17 @@ END_S = 20.0
 
 
 def configuration(targets: Mapping[str, Mapping[str, str]], scrape_s: int) -> str:
-    """Its configuration, which is YAML and so may be JSON: each address with its target labels."""
+    """Its configuration, which is YAML and so may be JSON: each address with its target labels.
+
+    Two jobs scrape every target, as happens where an operator's monitor meets a job of one's own.
+    """
     listed = [{"targets": [address], "labels": dict(own)} for address, own in targets.items()]
     return json.dumps(
         {
             "global": {"scrape_interval": f"{scrape_s}s", "scrape_timeout": f"{scrape_s}s"},
-            "scrape_configs": [{"job_name": "fleet", "static_configs": listed}],
+            "scrape_configs": [
+                {"job_name": name, "static_configs": listed} for name in ("fleet", "again")
+            ],
         }
     )
 

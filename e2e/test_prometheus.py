@@ -112,11 +112,11 @@ def wait_until_healthy(url: str) -> None:
     raise RuntimeError(f"{url} is not healthy")
 
 
-def labels(pod: str, component: str) -> dict[str, str]:
+def labels(pod: str, component: str, fleet: str = FLEET) -> dict[str, str]:
     return {
         "namespace": NAMESPACE,
         "pod": pod,
-        "tandem_dev_fleet": FLEET,
+        "tandem_dev_fleet": fleet,
         "app_kubernetes_io_component": component,
     }
 
@@ -174,6 +174,7 @@ async def test_on_steady_load_both_sources_count_alike_and_give_the_same_targets
         front.list_pods(*((pod.name, pod.role, pod.url) for pod in pods), revision="r1")
         targets = {pod.url.removeprefix("http://"): labels(pod.name, "engine") for pod in pods}
         targets[front.url.removeprefix("http://")] = labels("chat-gateway-0", "gateway")
+        targets[f"{LOOPBACK}:9"] = labels("gone-0", "gateway", fleet="gone")
         with prometheus(tmp_path, targets) as server:
             async with both(front.url, server, pods) as sources:
                 now_s = 0.0
@@ -187,7 +188,8 @@ async def test_on_steady_load_both_sources_count_alike_and_give_the_same_targets
                 steady = [(seen.arrivals / seen.spent_s, targets_of(seen)) for seen in sources]
                 await asyncio.sleep(TICK_S)  # a scrape after the last answer
                 await look(sources, now_s + TICK_S, pods)
-            await assert_a_wrong_fleet_is_said(server, pods)
+            assert 'tandem_dev_fleet="nobody"' in await why_missing(server, "nobody")
+            assert "can't scrape the gateway gone-0 (up is 0)" in await why_missing(server, "gone")
     direct, scraped = sources
     requests = round(RATE_RPS * LOAD_S)
     assert (direct.arrivals, direct.finished) == (requests, requests)
@@ -211,9 +213,9 @@ def targets_of(seen: Seen) -> dict[Role, int]:
     return {role: decision.target for role, decision in seen.plan.roles.items()}
 
 
-async def assert_a_wrong_fleet_is_said(server: str, pods: Sequence[Pod]) -> None:
+async def why_missing(server: str, fleet: str) -> str:
     asked = Prometheus(server)
-    told = await PrometheusSource(asked, NAMESPACE, "nobody", CAPS).read(pods)
+    told = await PrometheusSource(asked, NAMESPACE, fleet, CAPS).read([])
     await asked.close()
     assert isinstance(told.arrivals, Missing)
-    assert 'tandem_dev_fleet="nobody"' in told.arrivals.reason
+    return told.arrivals.reason

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -148,3 +149,81 @@ async def test_prefill_utilisation_is_the_share_of_time_with_a_prompt_in_hand(
     await source.read(pods)
     gateway.text = gateway_text(arrivals=1, met=0, missed=0, busy_s=1000.0)
     assert value((await source.read(pods)).utilisation[Role.PREFILL]) == 1.0
+
+
+async def test_replicas_of_the_gateway_are_summed_as_they_come_and_go(
+    gateway: Exporter, engine: Exporter
+) -> None:
+    urls = [gateway.url, engine.url]
+    source = DirectScrape(lambda: urls, dict.fromkeys(Role, 64))
+    seen = []
+    for arrivals in (100, 110, 120):
+        gateway.text = gateway_text(arrivals=arrivals, met=0, missed=0)
+        engine.text = gateway_text(arrivals=2 * arrivals, met=0, missed=0)
+        seen.append(await source.read([]))
+        if arrivals == 110:
+            urls.remove(engine.url)
+    await source.close()
+    assert [value(each.arrivals) for each in seen] == [0, 30, 10]
+    assert [isinstance(x.arrivals, Figure) and x.arrivals.exact for x in seen] == [
+        True,
+        True,
+        False,
+    ]
+    assert (value(seen[1].queued_requests), value(seen[2].queued_requests)) == (6, 3)
+    assert seen[1].in_flight == {"decode-0": 14}
+
+
+async def test_one_replica_that_hangs_makes_arrivals_missing_not_fewer(
+    gateway: Exporter, engine: Exporter
+) -> None:
+    gateway.text = engine.text = gateway_text(arrivals=100, met=0, missed=0)
+    away = engine.url
+    source = DirectScrape(lambda: [gateway.url, away], dict.fromkeys(Role, 64))
+    await source.read([])
+    await engine.server.close()
+    seen = await source.read([])
+    await source.close()
+    assert isinstance(seen.arrivals, Missing)
+    assert away in seen.arrivals.reason
+
+
+async def test_no_gateway_is_missing(gateway: Exporter) -> None:
+    source = DirectScrape(list, dict.fromkeys(Role, 64))
+    seen = await source.read([])
+    await source.close()
+    assert isinstance(seen.arrivals, Missing)
+
+
+async def test_64_pods_are_asked_a_bounded_number_at_a_time(gateway: Exporter) -> None:
+    """Waiting for one's turn does not count as not answering."""
+    at_once = most = 0
+
+    async def slow(_request: web.Request) -> web.Response:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0.05)
+        at_once -= 1
+        return web.Response(text="vllm:num_requests_running 4\n")
+
+    crowd = TestServer(web.Application())
+    crowd.app.router.add_get("/{pod}/metrics", slow)
+    await crowd.start_server()
+    pods = [
+        Pod(
+            name=f"d{number}",
+            role=Role.DECODE,
+            phase=PodPhase.READY,
+            url=str(crowd.make_url(f"/{number}")),
+        )
+        for number in range(64)
+    ]
+    gateway.text = gateway_text(arrivals=1, met=0, missed=0)
+    source = DirectScrape(gateway.url, dict.fromkeys(Role, 64))
+    running = (await source.read(pods)).running[Role.DECODE]
+    await source.close()
+    await crowd.close()
+    assert isinstance(running, Figure)
+    assert (running.value, running.exact) == (4, True)
+    assert 2 <= most <= 32

@@ -1,7 +1,6 @@
 """A program that stands for Prometheus: it answers queries with what a test put there."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +32,7 @@ def unreached(pod: str) -> dict[str, Any]:
 class PrometheusServer:
     """Answers every query with `rows`, or with `status` and `body`; keeps what it was asked."""
 
-    rows: list[Mapping[str, Any]] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
     status: int = 200
     body: str | None = None
     asked: list[web.Request] = field(default_factory=list)
