@@ -25,16 +25,17 @@ RUN pip wheel --no-deps --no-build-isolation --wheel-dir wheel . \
     && pip install --no-deps --target /project wheel/*.whl \
     && sed -i '1s|.*|#!/usr/bin/env python3|' /project/bin/*
 
-# What each process depends on, as locked: an environment of its own.
+# What each process depends on, as locked: an environment of its own. Bytecode of every module that the
+# Kubernetes client has is 50 MB, so it is kept only of what the imports bring in.
 FROM tools AS operator-packages
 COPY requirements/operator.txt .
-# Bytecode of all 3,000 modules is 100 MB: keep that of what the imports bring in.
 RUN pip --python /packages install --require-hashes --no-compile -r operator.txt \
     && /packages/bin/python -c "import kopf, kubernetes.aio, prometheus_api_client, scipy.optimize, scipy.special"
 
 FROM tools AS gateway-packages
 COPY requirements/gateway.txt .
-RUN pip --python /packages install --require-hashes -r gateway.txt
+RUN pip --python /packages install --require-hashes --no-compile -r gateway.txt \
+    && /packages/bin/python -c "import aiohttp, fastapi, httptools, kubernetes.aio, prometheus_client, uvicorn, uvloop"
 
 FROM tools AS emulator-packages
 COPY requirements/emulator.txt .

@@ -16,6 +16,8 @@ from pathlib import Path
 from e2e.cluster import packages
 from e2e.cluster.places import ROOT, BoxError, say, timed
 
+from tandem import __version__
+
 NAMES = ("operator", "gateway", "emulator", "vllm")
 """The targets of the Dockerfile."""
 IMAGES = ROOT / ".cache" / "images"
@@ -31,8 +33,8 @@ UNUSED = ("/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*")
 
 
 def reference(name: str) -> str:
-    """The name by which pods ask for an image once its archive is loaded."""
-    return f"localhost/tandem-{name}:e2e"
+    """The name of an image in the box: those of install.yaml with a registry in front."""
+    return f"localhost/tandem-{name}:{__version__}"
 
 
 def build(names: Iterable[str] = NAMES) -> dict[str, Path]:
