@@ -134,6 +134,13 @@ async def test_an_empty_answer_is_missing_and_says_what_to_look_for(
     assert server.url in why
 
 
+async def test_gateways_without_a_pod_label_are_not_taken_for_one(
+    server: PrometheusServer, source: PrometheusSource
+) -> None:
+    server.rows = gateway(-1, 100, pod="")
+    assert "without a pod" in reason(await source.read(PODS))
+
+
 async def test_another_fleets_rows_are_not_ours(
     server: PrometheusServer, asked: Prometheus
 ) -> None:

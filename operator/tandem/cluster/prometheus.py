@@ -130,17 +130,22 @@ class PrometheusSource:
             return Missing(not_understood(self._prometheus.url))
 
     def _gateways(self, told: FleetLook) -> dict[str, Look | Missing]:
-        """Every gateway that is or was scraped, by pod; none is said with what to look at."""
+        """Every gateway that is or was scraped, by pod; none is said with what to look at.
+
+        Without pod labels the replicas of a fleet would pass for one.
+        """
+        if "" in told.looks:
+            return {"": self._nothing("only series without a pod")}
         found: dict[str, Look | Missing] = {
             pod: self._unreached(pod) for pod in told.unreached if pod not in told.looks
         }
         found |= {pod: look for pod, look in told.looks.items() if _is_gateway(look)}
-        return found or {"": self._nothing()}
+        return found or {"": self._nothing("nothing")}
 
-    def _nothing(self) -> Missing:
+    def _nothing(self, what: str) -> Missing:
         typed = promql.fleet_query(self._namespace, self._fleet)
         return Missing(
-            f"Prometheus at {self._prometheus.url} has nothing for {typed}: does it scrape the"
+            f"Prometheus at {self._prometheus.url} has {what} for {typed}: does it scrape the"
             f" gateway's pods, and give them the labels {promql.NAMESPACE}, {promql.POD} and"
             f" {promql.FLEET}?"
         )

@@ -5,7 +5,7 @@ answer. `max by` drops the labels that nobody reads and makes one of a pod that 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,11 +65,6 @@ class Answer:
         for row in result:
             metric = row["metric"]
             self._rows[metric.get(NAMESPACE, ""), metric.get(FLEET, "")].append(row)
-
-    @property
-    def fleets(self) -> Iterable[tuple[str, str]]:
-        """Namespace and name of every fleet in it."""
-        return self._rows.keys()
 
     def of(self, namespace: str, fleet: str, since_s: float) -> FleetLook:
         """What it says of a fleet; `since_s` is how long ago it was asked for.
