@@ -223,7 +223,7 @@ async def test_a_broken_row_is_missing(
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:9", "http://nowhere.invalid", "nonsense", "http://"]
+    "url", ["http://127.0.0.1:9", "http://nowhere.invalid", "nonsense", "http://", "http://["]
 )
 async def test_a_wrong_url_is_missing(url: str) -> None:
     asked = Prometheus(url)

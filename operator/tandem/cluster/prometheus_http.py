@@ -61,20 +61,15 @@ class Connection:
     def __init__(self, url: str, token_file: str | Path | None, timeout_s: float) -> None:
         self.url = url.rstrip("/")
         self._timeout_s = timeout_s
-        session = requests.Session()
+        self._session = requests.Session()
         if token_file is not None:
-            session.auth = _Bearer(Path(token_file))
-        self._client = PrometheusConnect(
-            self.url,
-            session=session,
-            method="POST",
-            retry=Retry(0),  # the next tick is the retry
-        )
+            self._session.auth = _Bearer(Path(token_file))
+        self._client: PrometheusConnect | None = None
 
     def ask(self, query: str) -> Sequence[Mapping[str, Any]] | Missing:
         """Rows of the answer; blocks."""
         try:
-            rows: Sequence[Mapping[str, Any]] = self._client.custom_query(
+            rows: Sequence[Mapping[str, Any]] = self._connected().custom_query(
                 query, dict(_PARAMETERS), timeout=self._timeout_s
             )
         except TokenError as error:
@@ -91,7 +86,18 @@ class Connection:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._session.close()
+
+    def _connected(self) -> PrometheusConnect:
+        """The client, made at the first question: some addresses it refuses with ValueError."""
+        if self._client is None:
+            self._client = PrometheusConnect(
+                self.url,
+                session=self._session,
+                method="POST",
+                retry=Retry(0),  # the next tick is the retry
+            )
+        return self._client
 
 
 def not_understood(url: str) -> str:
