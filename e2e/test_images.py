@@ -5,7 +5,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from e2e.cluster import box, images
+from e2e.cluster import images
+from e2e.cluster.box import Box
 from e2e.cluster.places import BoxError
 
 pytestmark = pytest.mark.e2e
@@ -25,17 +26,13 @@ READY_S = 60
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[box.Box]:
-    archives = images.build()
-    running = box.running()
-    for archive in archives.values():
-        running.load_image(archive)
-    running.kubectl("create", "namespace", NAMESPACE)
-    yield running
-    running.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+def cluster(box: Box) -> Iterator[Box]:
+    box.kubectl("create", "namespace", NAMESPACE)
+    yield box
+    box.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 
 
-def _start(cluster: box.Box, name: str, **container: object) -> str:
+def _start(cluster: Box, name: str, **container: object) -> str:
     """The name of a pod with one container of an image, locked down."""
     pod = f"{name}-{len(container)}"
     spec = {
@@ -59,7 +56,7 @@ def _start(cluster: box.Box, name: str, **container: object) -> str:
     return pod
 
 
-def _wait(cluster: box.Box, pod: str, condition: str) -> None:
+def _wait(cluster: Box, pod: str, condition: str) -> None:
     """Until the pod is so; what it logged is the failure's text."""
     try:
         wait = ("wait", f"--for={condition}", f"--timeout={READY_S - 5}s", f"pod/{pod}")
@@ -70,14 +67,14 @@ def _wait(cluster: box.Box, pod: str, condition: str) -> None:
 
 @pytest.mark.parametrize("name", images.NAMES)
 def test_each_image_starts_its_process_without_a_user_of_its_own_or_a_place_to_write(
-    cluster: box.Box, name: str
+    cluster: Box, name: str
 ) -> None:
     pod = _start(cluster, name, args=["--help"])
     _wait(cluster, pod, "jsonpath={.status.phase}=Succeeded")
     assert cluster.kubectl("-n", NAMESPACE, "logs", pod).startswith("usage: ")
 
 
-def test_the_emulator_of_the_image_is_an_engine_that_gets_ready(cluster: box.Box) -> None:
+def test_the_emulator_of_the_image_is_an_engine_that_gets_ready(cluster: Box) -> None:
     arguments = [*EMULATOR, "--side-channel-host=$(POD_IP)"]
     pod = _start(cluster, "emulator", args=arguments, env=[ADDRESS], readinessProbe=HEALTH)
     _wait(cluster, pod, "condition=Ready")
