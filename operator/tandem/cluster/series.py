@@ -53,9 +53,7 @@ QUEUED_REQUESTS = "tandem_gateway_queued_requests"
 QUEUED_TOKENS = "tandem_gateway_queued_tokens"
 IN_FLIGHT = "tandem_gateway_in_flight_requests"  # role, target_pod
 PINNED = "tandem_gateway_pinned_requests"  # target_pod: prefilled there, not pulled yet
-PREFILL_BUSY = (
-    "tandem_gateway_prefill_busy_seconds_total"  # target_pod; with a leg out
-)
+PREFILL_BUSY = "tandem_gateway_prefill_busy_seconds_total"  # target_pod; with a leg out
 TTFT = "tandem_gateway_time_to_first_token_seconds"
 TPOT = "tandem_gateway_time_per_output_token_seconds"
 ITL = "tandem_gateway_inter_token_latency_seconds"
