@@ -1,0 +1,1 @@
+"""Dashboards, recording rules and alerts, described once and rendered for Grafana and Prometheus."""
