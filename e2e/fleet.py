@@ -108,7 +108,7 @@ class Fleet:
         return player.felt
 
     def _gateway_is_ready(self) -> bool:
-        return self.deployment("gateway").get("status", {}).get("readyReplicas", 0) > 0
+        return bool(self.deployment("gateway").get("status", {}).get("readyReplicas"))
 
 
 ROLES = ("prefill", "decode")
