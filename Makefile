@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
+LOCK = $(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
 # Real traces and timings, where they are: tests that need them skip elsewhere.
 ifndef TANDEM_DATA
@@ -78,9 +79,11 @@ e2e-full: venv venv-vllm ## end-to-end, the long ones too
 	$(BIN)/pytest e2e -m e2e $(ARGS)
 
 lock: venv ## compile the locked requirements anew
-	$(BIN)/uv pip compile -q pyproject.toml --extra cli --group dev --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o requirements/dev.txt
-	for process in operator gateway emulator; do \
-		$(BIN)/uv pip compile -q pyproject.toml --extra $$process --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o requirements/$$process.txt; done
+	$(LOCK) pyproject.toml --extra cli --group dev -o requirements/dev.txt
+	$(LOCK) -c requirements/dev.txt pyproject.toml --extra operator -o requirements/operator.txt
+	for process in gateway emulator; do $(LOCK) -c requirements/dev.txt pyproject.toml --extra $$process \
+		--no-emit-package numpy --no-emit-package scipy -o requirements/$$process.txt; done
+	$(LOCK) -c requirements/dev.txt requirements/build.in -o requirements/build.txt
 
 clean: ## remove what make made
 	rm -rf $(VENV) .venv-vllm .cache .run .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -42,6 +42,7 @@ async def run(options: Options) -> None:
     exposition.register(figures)
     async with contextlib.AsyncExitStack() as ends:
         ends.push_async_callback(api.close)
+        ends.push_async_callback(sources.close_all)
         http = await server.serve(options.port, exposition, lambda: fleets.busy_s)
         ends.push_async_callback(http.cleanup)
         await _permitted(api, options)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from tandem.api.metrics_spec import Prometheus as PrometheusSpec
 from tandem.api.metrics_spec import Source
 from tandem.cluster.kubernetes.labels import COMPONENT, GATEWAY, GATEWAY_PORT
+from tandem.cluster.kubernetes.pods import is_gone
 from tandem.cluster.kubernetes.seen import Seen
 from tandem.cluster.ports import MetricsSource
 from tandem.cluster.prometheus import Prometheus, PrometheusSource
@@ -33,6 +34,11 @@ class Sources:
         if isinstance(source, DirectScrape):
             await source.close()
 
+    async def close_all(self) -> None:
+        """Close what fleets shared."""
+        for server in self._servers.values():
+            await server.close()
+
     def _server(self, spec: PrometheusSpec) -> Prometheus:
         if spec not in self._servers:
             self._servers[spec] = Prometheus(spec.url, spec.token_file)
@@ -40,11 +46,11 @@ class Sources:
 
 
 def gateway_urls(seen: Seen, namespace: str, fleet: str) -> Sequence[str]:
-    """Addresses of all gateway pods of a fleet that run."""
+    """Addresses of all gateway pods of a fleet that run; one that drains still counts requests."""
     pods = (
         body
         for body in seen.pods(namespace, fleet)
-        if body["metadata"]["labels"].get(COMPONENT) == GATEWAY
+        if body["metadata"]["labels"].get(COMPONENT) == GATEWAY and not is_gone(body)
     )
     addresses = (body.get("status", {}).get("podIP") for body in pods)
     return tuple(f"http://{address}:{GATEWAY_PORT}" for address in addresses if address)
