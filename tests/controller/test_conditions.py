@@ -148,6 +148,7 @@ def test_a_ratio_out_of_bounds_is_said() -> None:
         pytest.param(Reason.PODS_REFUSED, {"Ready": "False", "Provisioning": "True"}, id="quota"),
         pytest.param(Reason.PODS_NOT_READY, {"Ready": "False", "Provisioning": "True"}, id="crash"),
         pytest.param(Reason.MEMORY_REBUILT, {"MemoryKept": "False"}, id="memory"),
+        pytest.param(Reason.NO_GATEWAY, {"Ready": "False"}, id="no gateway"),
     ],
 )
 def test_a_trouble_shows_under_its_reason_with_what_was_found(

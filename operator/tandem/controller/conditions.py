@@ -112,6 +112,9 @@ def _ready(look: Look) -> Claim | None:
         return None
     least = {role: spec.replicas.min for role, spec in look.fleet.spec.roles.items()}
     short = [role for role in Role if look.counts[role].ready < least[role]]
+    no_gateway = _told(look, (Reason.NO_GATEWAY,))
+    if not short and no_gateway:
+        return Claim(Type.READY, FALSE, *(_told(look, PODS) or no_gateway))
     if not short:
         pods = " and ".join(f"{look.counts[role].ready} {role}" for role in Role)
         return Claim(Type.READY, TRUE, Reason.ENOUGH_PODS, f"{pods} pods take requests.")

@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from http import HTTPStatus
 
 import kopf
 from prometheus_client import CollectorRegistry
 
 from tandem import __version__
 from tandem.cluster.kubernetes.api import ApiError, KubernetesApi
-from tandem.cluster.kubernetes.kinds import DEPLOYMENT, POD
+from tandem.cluster.kubernetes.kinds import DEPLOYMENT, ENGINE_PROFILE, FLEET, POD
 from tandem.cluster.kubernetes.labels import MANAGED
 from tandem.cluster.kubernetes.seen import Seen
 from tandem.controller import handlers, permissions, server
@@ -77,15 +78,26 @@ def _controls(
 
 
 async def _permitted(api: KubernetesApi, options: Options) -> None:
-    """Wait for the API server, and end where it grants too little."""
+    """Wait for the API server and for our definitions, and end where it grants too little.
+
+    kopf reads once what the server serves: definitions that come after that would stay unseen.
+    """
     for namespace in options.namespaces or (None,):
         while True:
             try:
                 await permissions.check(api, namespace)
+                for kind in (FLEET, ENGINE_PROFILE):
+                    await api.list(kind, namespace)
                 break
             except (ApiError, OSError) as error:
-                _log.warning("the API server can't be asked yet: %s", error)
+                _log.warning("not yet: %s%s", error, _advice(error))
                 await asyncio.sleep(_TRY_AGAIN_S)
+
+
+def _advice(error: Exception) -> str:
+    """What to do about it, where a person can do something."""
+    is_missing = isinstance(error, ApiError) and error.status == HTTPStatus.NOT_FOUND
+    return "; apply the resources' definitions: kubectl apply -f crds/" if is_missing else ""
 
 
 async def _relist(

@@ -53,6 +53,7 @@ class Reason(StrEnum):
     IMAGE_PULL_FAILED = "ImagePullFailed"  # a node can't get an image
     PODS_REFUSED = "PodsRefused"  # quota or admission keeps pods from being made
     PODS_NOT_READY = "PodsNotReady"  # a pod crashes, or starts for too long
+    NO_GATEWAY = "NoGateway"  # no pod of the gateway takes requests
     MEMORY_REBUILT = "MemoryRebuilt"  # the planner's memory was lost or damaged
 
 
@@ -67,6 +68,7 @@ SAID: Mapping[Reason, str] = MappingProxyType(
         Reason.IMAGE_PULL_FAILED: "An image can't be pulled, mend its name or the pull secret: {}.",
         Reason.PODS_REFUSED: "Pods are refused, raise the quota or mend the pool's template: {}.",
         Reason.PODS_NOT_READY: "A pod does not get Ready, look at it and at its log: {}.",
+        Reason.NO_GATEWAY: "No gateway takes requests: {}.",
         Reason.MEMORY_REBUILT: "The planner learns the last hour's traffic anew: {}.",
     }
 )

@@ -11,6 +11,7 @@ from typing import Any, Self
 import aiohttp
 
 from tandem.cluster.kubernetes.request import Answer, Request
+from tandem.errors import TandemError
 
 _SERVICE_HOST = "KUBERNETES_SERVICE_HOST"
 
@@ -78,11 +79,14 @@ async def _log_in(configuration: Any) -> None:
     from kubernetes.aio import config as its_config  # noqa: PLC0415
 
     config: Any = its_config  # it has no types
-
-    if os.environ.get(_SERVICE_HOST) and not os.environ.get("KUBECONFIG"):
-        config.load_incluster_config(client_configuration=configuration)
-    else:
-        await config.load_kube_config(client_configuration=configuration, persist_config=False)
+    try:
+        if os.environ.get(_SERVICE_HOST) and not os.environ.get("KUBECONFIG"):
+            config.load_incluster_config(client_configuration=configuration)
+        else:
+            await config.load_kube_config(client_configuration=configuration, persist_config=False)
+    except config.ConfigException as error:
+        tried = "a pod's service account, $KUBECONFIG and ~/.kube/config were looked for"
+        raise TandemError(f"no way to a cluster: {error} ({tried})") from error
 
 
 def _object(text: bytes) -> dict[str, Any]:
