@@ -16,6 +16,7 @@ COMMANDS = {  # name: module, one line of help
     ),
     "plan": ("tandem.cli.plan", "Size prefill and decode for a load and an SLO."),
     "simulate": ("tandem.cli.simulate", "Replay a trace against a simulated fleet."),
+    "profiles": ("tandem.cli.profiles", "List engine profiles, or print one as a resource."),
     "crds": ("tandem.cli.crds", "Print or write the custom resource definitions."),
     "dashboards": ("tandem.cli.dashboards", "Write dashboards, recording rules and alerts."),
 }
