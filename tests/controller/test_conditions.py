@@ -148,7 +148,6 @@ def test_a_ratio_out_of_bounds_is_said() -> None:
         pytest.param(Reason.PODS_REFUSED, {"Ready": "False", "Provisioning": "True"}, id="quota"),
         pytest.param(Reason.PODS_NOT_READY, {"Ready": "False", "Provisioning": "True"}, id="crash"),
         pytest.param(Reason.MEMORY_REBUILT, {"MemoryKept": "False"}, id="memory"),
-        pytest.param(Reason.NO_GATEWAY, {"Ready": "False"}, id="no gateway"),
     ],
 )
 def test_a_trouble_shows_under_its_reason_with_what_was_found(
@@ -173,6 +172,13 @@ def test_a_pod_in_trouble_does_not_unready_a_fleet_that_has_enough() -> None:
 
     assert claims["Ready"].status is TRUE
     assert claims["Provisioning"].reason == "ImagePullFailed"
+
+
+def test_engines_without_a_gateway_are_no_ready_fleet() -> None:
+    claims = judged(tick(), None, Trouble(Reason.NO_GATEWAY, "chat-gateway has no Ready pod"))
+
+    assert (claims["Ready"].status, claims["Ready"].reason) == (FALSE, "NoGateway")
+    assert "chat-gateway has no Ready pod" in claims["Ready"].message
 
 
 def test_of_two_troubles_the_one_that_a_person_can_mend_comes_first_and_like_ones_are_counted() -> (
