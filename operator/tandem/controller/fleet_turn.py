@@ -74,11 +74,10 @@ class FleetTurn:
             await self._sources.close(self._loop.metrics)
 
     async def _keep_children(self, wanted: Wanted) -> None:
-        before = await self._cluster.desired()
         self._cluster.revision = revision(wanted.fleet, self._images)
         profiles = {role: given.profile for role, given in wanted.spec.roles.items()}
         bodies = children(wanted.fleet, wanted.owner, wanted.namespace, profiles, self._images)
-        await self._children.keep(bodies, {**wanted.at_least, **before})
+        await self._children.keep(bodies, {**wanted.at_least, **self._cluster.sizes()})
 
     async def _put_back(self, wanted: Wanted) -> tuple[Drift, ...]:
         """Undo what somebody else did to replicas; of a paused fleet it is theirs to do."""

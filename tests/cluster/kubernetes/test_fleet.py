@@ -65,6 +65,14 @@ def costs(server: FakeApiServer) -> dict[str, Any]:
 # -- pods and what is asked for ------------------------------------------------------------------
 
 
+async def test_a_new_revision_has_to_stand_in_for_the_largest_there_is(
+    server: FakeApiServer,
+) -> None:
+    await apply_deployment(server.api(), bodies.deployment(Role.DECODE, NEW), 1)
+
+    assert operator(server, NEW).sizes() == {Role.DECODE: 2, Role.PREFILL: 1}
+
+
 async def test_pods_of_all_revisions_are_listed_and_gateways_are_not(server: FakeApiServer) -> None:
     server.put(bodies.pod("a", Role.PREFILL))
     server.put(bodies.pod("b", revision=NEW, ready=False))

@@ -98,6 +98,10 @@ class KubernetesFleet:
 
     # -- beyond the port --------------------------------------------------------------------------
 
+    def sizes(self) -> Mapping[Role, int]:
+        """Replicas that each role has, at whichever revision; no entry without a Deployment."""
+        return rollout.sizes(self._deployments())
+
     def drifted(self) -> tuple[Drift, ...]:
         """Replicas that somebody else changed; `scale(role, wanted)` puts them back."""
         found = {role: self._current(role) for role in Role}

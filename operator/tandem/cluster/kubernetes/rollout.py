@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tandem.api.role import Role
+from tandem.cluster.kubernetes import managed
 from tandem.cluster.kubernetes.labels import REVISION, ROLE
 from tandem.cluster.ports import Pod, PodPhase
 
@@ -32,6 +33,15 @@ def current(deployments: Iterable[Body], role: Role, revision: str) -> Body | No
 def older(deployments: Iterable[Body], revision: str) -> list[Body]:
     """Deployments of engines of every other revision."""
     return [body for body in of_engines(deployments) if _label(body, REVISION) != revision]
+
+
+def sizes(deployments: Iterable[Body]) -> dict[Role, int]:
+    """Replicas of each role's largest Deployment: what a new revision has to stand in for."""
+    found: dict[Role, int] = {}
+    for body in of_engines(deployments):
+        role = Role(_label(body, ROLE))
+        found[role] = max(found.get(role, 0), managed.replicas(body))
+    return found
 
 
 def may_retire(asked: Mapping[Role, int], pods: Sequence[Pod], revision: str) -> bool:
