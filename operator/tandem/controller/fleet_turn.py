@@ -49,6 +49,7 @@ class FleetTurn:
         self._place = namespace, name
         self._cluster = KubernetesFleet(api, seen, namespace, name)
         self._children = Children(api, seen)
+        self._rendered: Wanted | None = None  # what the children are made from
         self._store: ConfigMapStore | None = None
         self._loop: FleetLoop | None = None
         self._read_from: object = None  # the part of the resource that says it
@@ -74,10 +75,13 @@ class FleetTurn:
             await self._sources.close(self._loop.metrics)
 
     async def _keep_children(self, wanted: Wanted) -> None:
-        self._cluster.revision = revision(wanted.fleet, self._images)
-        profiles = {role: given.profile for role, given in wanted.spec.roles.items()}
-        bodies = children(wanted.fleet, wanted.owner, wanted.namespace, profiles, self._images)
-        await self._children.keep(bodies, {**wanted.at_least, **self._cluster.sizes()})
+        if wanted is not self._rendered:
+            profiles = {role: given.profile for role, given in wanted.spec.roles.items()}
+            place = wanted.owner, wanted.namespace
+            self._children.want(children(wanted.fleet, *place, profiles, self._images))
+            self._cluster.revision = revision(wanted.fleet, self._images)
+            self._rendered = wanted
+        await self._children.keep({**wanted.at_least, **self._cluster.sizes()})
 
     async def _put_back(self, wanted: Wanted) -> tuple[Drift, ...]:
         """Undo what somebody else did to replicas; of a paused fleet it is theirs to do."""

@@ -25,69 +25,79 @@ _PATIENCE_S = 5.0  # between two writes of the same
 Body = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
+@dataclass(slots=True)
+class _Child:
+    """One child as it shall be, and when it may be written again."""
+
+    body: Body
     digest: str
-    again_s: float  # when it may be written again
+    again_s: float = 0.0
+
+    @property
+    def is_due(self) -> bool:
+        return time.monotonic() >= self.again_s
+
+    def written(self, after_s: float = _AGAIN_S) -> None:
+        wait_s = max(_PATIENCE_S, after_s * random.uniform(0.8, 1.2))  # noqa: S311 - not all at once
+        self.again_s = time.monotonic() + wait_s
 
 
 class Children:
-    """The children of one fleet."""
+    """The children of one fleet: `want` says how they shall be, `keep` makes them so."""
 
     def __init__(self, api: KubernetesApi, seen: Seen) -> None:
         self._api = api
         self._seen = seen
-        self._written: dict[tuple[str, str], _Written] = {}
+        self._children: dict[tuple[str, str], _Child] = {}
 
-    async def keep(self, bodies: Sequence[Body], replicas: Mapping[Role, int]) -> None:
-        """Make every child as `bodies` says, in their order; `replicas` are those of a new role.
+    def want(self, bodies: Sequence[Body]) -> None:
+        """Every child, in the order in which they are to be made; those that changed are due."""
+        fresh = {(body["kind"], body["metadata"]["name"]): body for body in bodies}
+        known = self._children
+        self._children = {
+            place: known[place]
+            if place in known and known[place].digest == _digest(body)
+            else _Child(body, _digest(body))
+            for place, body in fresh.items()
+        }
+
+    async def keep(self, replicas: Mapping[Role, int]) -> None:
+        """Make every child as it shall be; `replicas` are those of a role that has none yet.
 
         Raises:
             ApiError: a child was refused; those before it are written.
 
         """
-        for body in bodies:
-            if body["kind"] == DEPLOYMENT.kind:
-                await self._deployment(body, replicas)
-            elif self._is_due(body):
-                await self._api.apply(body)
-                self._note(body)
+        for child in self._children.values():
+            if child.body["kind"] == DEPLOYMENT.kind:
+                await self._deployment(child, replicas)
+            elif child.is_due:
+                await self._api.apply(child.body)
+                child.written()
 
-    async def _deployment(self, body: Body, replicas: Mapping[Role, int]) -> None:
-        metadata = body["metadata"]
-        known = self._seen.deployments(metadata["namespace"], metadata["labels"][FLEET])
-        found = next((one for one in known if one["metadata"]["name"] == metadata["name"]), None)
-        if found is not None and not self._is_due(body):
+    async def _deployment(self, child: _Child, replicas: Mapping[Role, int]) -> None:
+        found = self._found(child.body["metadata"])
+        if found is not None and not child.is_due:
             return
-        role = metadata["labels"].get(ROLE)
+        role = child.body["metadata"]["labels"].get(ROLE)
         if role is None:
-            made = await apply_child(self._api, body, found)
+            made = await apply_child(self._api, child.body, found)
         else:
-            made = await apply_deployment(self._api, body, replicas[Role(role)], found)
+            made = await apply_deployment(self._api, child.body, replicas[Role(role)], found)
         if made is not found:
             self._seen.wrote(DEPLOYMENT, made)
         # A write that changed nothing: the server has its own way to say the same. Else it was edited.
-        self._note(body, _AGAIN_S if found and made is not found and _same(made, found) else 0.0)
+        idle = found is not None and made is not found and _version(made) == _version(found)
+        child.written(_AGAIN_S if idle else _PATIENCE_S)
 
-    def _is_due(self, body: Body) -> bool:
-        written = self._written.get(_place(body))
-        if written is None or written.digest != _digest(body):
-            return True
-        return time.monotonic() >= written.again_s
-
-    def _note(self, body: Body, after_s: float = _AGAIN_S) -> None:
-        wait_s = max(_PATIENCE_S, after_s * random.uniform(0.8, 1.2))  # noqa: S311 - not all at once
-        self._written[_place(body)] = _Written(_digest(body), time.monotonic() + wait_s)
+    def _found(self, metadata: Mapping[str, Any]) -> Body | None:
+        """The Deployment as it was seen last."""
+        known = self._seen.deployments(metadata["namespace"], metadata["labels"][FLEET])
+        return next((one for one in known if one["metadata"]["name"] == metadata["name"]), None)
 
 
-def _same(made: Body, found: Body) -> bool:
-    """Whether a write left the object as it was."""
-    version = made["metadata"].get("resourceVersion")
-    return bool(version == found["metadata"].get("resourceVersion"))
-
-
-def _place(body: Body) -> tuple[str, str]:
-    return body["kind"], body["metadata"]["name"]
+def _version(body: Body) -> object:
+    return body["metadata"].get("resourceVersion")
 
 
 def _digest(body: Body) -> str:
