@@ -142,6 +142,8 @@ def _states() -> statetimeline.Panel:
         .show_value(common.VisibilityMode.NEVER)
         .merge_values(True)
         .row_height(0.8)
+        .line_width(0)
+        .fill_opacity(70)
         .color_scheme(by_value)
         .legend(_legend())
     )
