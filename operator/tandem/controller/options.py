@@ -9,12 +9,18 @@ _LAST_PORT = 65535
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Images:
-    """Container images that the operator puts into pods, unless a fleet names its own."""
+    """Container images that the operator puts into pods, unless a fleet names its own.
+
+    Attributes:
+        pull_secrets: names of Secrets with which nodes pull, in each fleet's namespace.
+
+    """
 
     gateway: str
     emulator: str
     vllm: str
     pull_policy: str = "IfNotPresent"
+    pull_secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +54,7 @@ def options(arguments: Sequence[str], version: str) -> Options:
             emulator=given.emulator_image,
             vllm=given.vllm_image,
             pull_policy=given.image_pull_policy,
+            pull_secrets=tuple(dict.fromkeys(given.image_pull_secret)),
         ),
         namespaces=tuple(dict.fromkeys(given.namespace)),
         port=given.port,
@@ -69,6 +76,7 @@ def _parser(version: str) -> argparse.ArgumentParser:
         add(f"--{process}-image", default=default, metavar="IMAGE", help="(%(default)s)")
     policies = ("IfNotPresent", "Always", "Never")
     add("--image-pull-policy", choices=policies, default="IfNotPresent", help="(%(default)s)")
+    add("--image-pull-secret", action="append", default=[], metavar="NAME", help="may be repeated")
     add("--port", type=int, default=8081, help="of /metrics and /healthz (%(default)s)")
     add("--pod-name", default="tandem-operator", metavar="NAME", help="of this operator's pod")
     add("--log-format", choices=("text", "json"), default="text", help="(%(default)s)")

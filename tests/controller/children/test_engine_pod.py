@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -49,6 +50,19 @@ def test_a_model_in_a_folder_is_served_under_its_name() -> None:
 def test_arguments_of_the_fleet_come_last() -> None:
     own = ["--cpu-core=0", "--", "--seed=1"]
     assert builders.engine(builders.fleet(engine__args=own))["args"][-3:] == own
+
+
+def test_all_pods_are_pulled_with_the_operators_secrets_and_a_template_names_its_own() -> None:
+    images = replace(builders.IMAGES, pull_secrets=("a", "b"))
+    own = with_template({"spec": {"imagePullSecrets": [{"name": "mine"}]}})
+    pods = {
+        body["metadata"]["name"].split("-")[1]: body["spec"]["template"]["spec"]
+        for body in builders.rendered(own, images)
+        if body["kind"] == "Deployment"
+    }
+    named = {name: pod["imagePullSecrets"] for name, pod in pods.items()}
+    both = [{"name": "a"}, {"name": "b"}]
+    assert named == {"gateway": both, "prefill": both, "decode": [{"name": "mine"}]}
 
 
 def test_a_template_brings_another_build_of_the_engine_from_the_node() -> None:

@@ -45,6 +45,7 @@ def _start(engine: Engine, images: Images) -> dict[str, Any]:
     return {
         "metadata": {"labels": {}},
         "spec": {
+            **pod.pull_secrets(images),
             "automountServiceAccountToken": False,
             "securityContext": pod.pod_security(),
             "containers": [container],

@@ -61,6 +61,7 @@ def _pod(parent: Parent, fleet: DisaggregatedLLM, images: Images) -> dict[str, A
         **pod.serving(labels.GATEWAY_PORT),
     }
     return {
+        **pod.pull_secrets(images),
         "serviceAccountName": names.gateway(parent.fleet),
         "automountServiceAccountToken": True,
         "securityContext": pod.pod_security(),

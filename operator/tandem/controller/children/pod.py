@@ -6,6 +6,7 @@ from typing import Any
 
 from tandem.cluster.kubernetes import labels
 from tandem.controller.children import names, timing
+from tandem.controller.options import Images
 
 _NOBODY = 65532  # a user that owns nothing; images are readable for all
 _PROBE_S = 1  # between two looks: a pod is routed to as soon as it can serve
@@ -41,6 +42,12 @@ def profiles(fleet: str) -> Volume:
     source = {"configMap": {"name": names.profiles(fleet)}}
     path = labels.PROFILES_DIR
     return Volume(name="tandem-profiles", path=path, source=source, read_only=True)
+
+
+def pull_secrets(images: Images) -> dict[str, Any]:
+    """The part of a pod that names the Secrets with which its images are pulled."""
+    named = [{"name": name} for name in images.pull_secrets]
+    return {"imagePullSecrets": named} if named else {}
 
 
 def pod_security() -> dict[str, Any]:
