@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 from e2e.cluster import programs
+from e2e.cluster.places import BoxError
 
 ROOT = Path(__file__).parents[1]
 INSTALL = ROOT / "install.yaml"
@@ -24,18 +25,25 @@ metadata:
 
 
 def rendered() -> str:
-    """All of install.yaml."""
-    command = [
-        f"{programs.build()['helm']}",
-        "template",
-        "tandem",
-        f"{CHART}",
-        f"--namespace={NAMESPACE}",
-        f"--kube-version={KUBERNETES}",
-        "--set=crds.install=false",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return HEAD + done.stdout.replace("managed-by: Helm", "managed-by: kubectl")
+    """All of install.yaml: definitions are in crds/, dashboards in charts/tandem/dashboards."""
+    text = template("--set=crds.install=false,dashboards.enabled=false")
+    return HEAD + text.replace("managed-by: Helm", "managed-by: kubectl")
+
+
+def template(*flags: str) -> str:
+    """What `helm template` makes of the chart.
+
+    Raises:
+        BoxError: the chart refuses its values, and why.
+
+    """
+    helm = f"{programs.build()['helm']}"
+    where = (f"--namespace={NAMESPACE}", f"--kube-version={KUBERNETES}")
+    command = [helm, "template", "tandem", f"{CHART}", *where, *flags]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BoxError(done.stderr.strip())
+    return done.stdout
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
+{{/* Of every object; short enough for what is put behind it. */}}
 {{- define "tandem.name" -}}
-{{- if contains "tandem" .Release.Name }}{{ .Release.Name | trunc 50 | trimSuffix "-" }}{{ else }}{{ printf "%s-tandem" .Release.Name | trunc 50 | trimSuffix "-" }}{{ end }}
+{{- if .Values.fullnameOverride }}{{ .Values.fullnameOverride }}{{ else if contains "tandem" .Release.Name }}{{ .Release.Name | trunc 50 | trimSuffix "-" }}{{ else }}{{ printf "%s-tandem" .Release.Name | trunc 50 | trimSuffix "-" }}{{ end }}
 {{- end }}
 
 {{- define "tandem.serviceAccount" -}}
@@ -26,6 +27,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $named := $given }}
 {{- if and $.Values.images.registry (not (contains "/" $given)) }}{{ $named = printf "%s/%s" $.Values.images.registry $given }}{{ end }}
 {{- if contains ":" (base $named) }}{{ $named }}{{ else }}{{ printf "%s:%s" $named $tag }}{{ end }}
+{{- end }}
+
+{{/* Refuse what the cluster has no kind for: whoever asks for monitoring should not believe to have it.
+(list $ "PodMonitor" "podMonitor.enabled") */}}
+{{- define "tandem.known" -}}
+{{- $ := index . 0 }}{{- $kind := printf "monitoring.coreos.com/v1/%s" (index . 1) }}
+{{- if not ($.Capabilities.APIVersions.Has $kind) }}
+{{- fail (printf "%s: the cluster has no %s. Install the Prometheus operator first, or leave this off; helm template believes in it with --api-versions=%s" (index . 2) (index . 1) $kind) }}
+{{- end }}
 {{- end }}
 
 {{/* What the operator does with the API server; held to tandem.controller.permissions by a test. */}}
