@@ -30,7 +30,7 @@ def rendered() -> str:
     return HEAD + text.replace("managed-by: Helm", "managed-by: kubectl")
 
 
-def template(*flags: str) -> str:
+def template(*flags: str, release: str = "tandem") -> str:
     """What `helm template` makes of the chart.
 
     Raises:
@@ -39,7 +39,7 @@ def template(*flags: str) -> str:
     """
     helm = f"{programs.build()['helm']}"
     where = (f"--namespace={NAMESPACE}", f"--kube-version={KUBERNETES}")
-    command = [helm, "template", "tandem", f"{CHART}", *where, *flags]
+    command = [helm, "template", release, f"{CHART}", *where, *flags]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise BoxError(done.stderr.strip())
