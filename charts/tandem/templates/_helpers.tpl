@@ -42,7 +42,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "tandem.permissions" -}}
 - apiGroups: [tandem.dev]
   resources: [disaggregatedllms, engineprofiles]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [tandem.dev]
   resources: [disaggregatedllms/status]
   verbs: [patch]
@@ -54,7 +54,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   verbs: [update]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch, patch]
+  verbs: [list, watch, patch]
 - apiGroups: [""]
   resources: [services, serviceaccounts]
   verbs: [create, patch]

@@ -12,7 +12,7 @@ from tandem.cluster.kubernetes.api import KubernetesApi
 from tandem.cluster.kubernetes.kinds import ACCESS_REVIEW
 from tandem.errors import TandemError
 
-_WATCH = ("get", "list", "watch")
+_WATCH = ("list", "watch")
 _APPLY = ("create", "patch")  # server-side apply of an object that may not be there yet
 
 
@@ -29,7 +29,9 @@ PERMISSIONS = (
     Permission(GROUP, "disaggregatedllms", _WATCH),
     Permission(GROUP, "disaggregatedllms/status", ("patch",)),
     Permission(GROUP, "engineprofiles", _WATCH),
-    Permission("apps", "deployments", (*_WATCH, *_APPLY, "delete")),
+    Permission(
+        "apps", "deployments", ("get", *_WATCH, *_APPLY, "delete")
+    ),  # get: one no watch has shown yet
     Permission("apps", "deployments/scale", ("update",)),
     Permission("", "pods", (*_WATCH, "patch")),  # patch: whom a scale-down takes first
     Permission("", "services", _APPLY),

@@ -13,7 +13,7 @@ def gateway(parent: Parent) -> list[dict[str, Any]]:
     """Service account, role and binding of the fleet's gateway."""
     name = names.gateway(parent.fleet)
     account = {"kind": "ServiceAccount", "name": name, "namespace": parent.namespace}
-    rule = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}
+    rule = {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]}
     return [
         _child(parent, "v1", "ServiceAccount") | {"automountServiceAccountToken": False},
         _child(parent, f"{_GROUP}/v1", "Role") | {"rules": [rule]},
