@@ -18,7 +18,7 @@ def rows() -> tuple[Row, Row]:
     felt = (
         _percentiles("Time to first token", series.TTFT, series.TTFT_TARGET),
         _percentiles("Time per output token", series.TPOT, series.TPOT_TARGET),
-        _percentiles("Time between tokens", series.ITL, series.TPOT_TARGET),
+        _percentiles("Time between streamed tokens", series.ITL, series.TPOT_TARGET),
         _mean_split(),
         _slow_split(),
         _percentiles("Whole answer", series.E2E, None),
@@ -73,7 +73,8 @@ def _mean_split() -> Panel:
         title="Where the time to first token goes, mean",
         text="Mean seconds of a request in each stage up to its first token: waiting at the "
         "gateway, the prefill leg, the pull of its KV, and the first decode step with the wait "
-        "before it. Means add up; quantiles do not. The tallest band is the stage to look at.",
+        "before it, of streamed answers. Means add up; quantiles do not. The tallest band is the "
+        "stage to look at.",
         unit=Unit.SECONDS,
         stacked=True,
         lines=(
@@ -95,7 +96,8 @@ def _slow_split() -> Panel:
     return Panel(
         title="Where the time to first token goes, 95th percentile",
         text="Each stage by itself: 95 % of the requests spent less in it. The stages of one "
-        "request need not be slow together, so these do not add up.",
+        "request need not be slow together, so these do not add up. The hand-over is that of "
+        "streamed answers.",
         unit=Unit.SECONDS,
         lines=tuple(
             Line(

@@ -8,7 +8,10 @@ from tandem.dashboards.model import Board
 
 
 class Query(NamedTuple):
-    """One query; `may_be_empty` is why a fleet under load may have no answer, or empty."""
+    """One query; `may_be_empty` is why a healthy fleet under load may have no answer, or empty.
+
+    All others have one once streamed answers of several tokens have ended within the window.
+    """
 
     panel: str  # "Dashboard: Panel: line"
     promql: str
