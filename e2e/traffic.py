@@ -1,0 +1,76 @@
+"""Real traffic for tests: requests of one kind of the Azure trace, laid over each other, never sped up."""
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from e2e.conftest import missing
+from e2e.fleet import Fleet
+
+from tandem.cli.up.load import Felt
+from tandem.traces.model import Trace
+from tandem.traces.read import read_trace
+from tandem.traces.request import TraceRequest
+from tandem.traces.scale import at_rate, window
+
+_FILE = "azure2023/AzureLLMInferenceTrace_conv.csv.gz"
+_BEGIN_S = 600.0  # into the trace
+_SEED = 1
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Requests of the trace by their lengths in tokens, bounds included."""
+
+    input_tokens: tuple[int, int]
+    output_tokens: tuple[int, int]
+
+    def holds(self, request: TraceRequest) -> bool:
+        """Whether a request is of this kind."""
+        (least_in, most_in), (least_out, most_out) = self.input_tokens, self.output_tokens
+        return (
+            least_in <= request.input_tokens <= most_in
+            and least_out <= request.output_tokens <= most_out
+        )
+
+
+BRIEF = Kind(input_tokens=(1, 512), output_tokens=(1, 100))
+LONG_PROMPTS = Kind(input_tokens=(1500, 3000), output_tokens=(1, 50))
+LONG_ANSWERS = Kind(input_tokens=(1, 1200), output_tokens=(300, 1000))
+
+
+def traffic(kind: Kind, rate_rps: float, from_s: float, to_s: float) -> list[TraceRequest]:
+    """Requests of a kind that arrive between two times of a test."""
+    of_kind = replace(_trace(), requests=tuple(filter(kind.holds, _trace().requests)))
+    part = window(at_rate(of_kind, rate_rps, _SEED), _BEGIN_S, to_s - from_s)
+    return [
+        replace(request, arrival_s=request.arrival_s + from_s, session="")
+        for request in part.requests
+    ]
+
+
+@contextmanager
+def playing(fleet: Fleet, requests: Sequence[TraceRequest]) -> Iterator[list[Felt]]:
+    """Send requests at their times meanwhile; what users felt is there after the block."""
+    felt: list[Felt] = []
+    ordered = sorted(requests, key=lambda request: request.arrival_s)
+    ends_s = ordered[-1].arrival_s
+    player = threading.Thread(target=lambda: felt.extend(fleet.play(ordered, ends_s)))
+    player.start()  # a thread stays in the network that it was started in
+    try:
+        yield felt
+    finally:
+        player.join()
+
+
+@cache
+def _trace() -> Trace:
+    folder = os.environ.get("TANDEM_DATA")
+    file = Path(folder or "") / _FILE
+    if not folder or not file.exists():
+        missing(f"no real traffic: $TANDEM_DATA names no folder with {_FILE}")
+    return read_trace(file)
