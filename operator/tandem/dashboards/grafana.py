@@ -153,12 +153,13 @@ def _lines(panel: Panel) -> timeseries.Panel:
     tooltip = common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI)
     made = (
         timeseries.Panel()
-        .min(0.0)
         .line_width(1)
         .show_points(common.VisibilityMode.NEVER)
         .tooltip(tooltip.sort(common.SortOrder.DESCENDING))
         .legend(_legend())
     )
+    if panel.from_zero:
+        made.min(0.0)
     if panel.stacked:
         stacking = common_builders.StackingConfig().mode(common.StackingMode.NORMAL).group("A")
         made.stacking(stacking).fill_opacity(40)

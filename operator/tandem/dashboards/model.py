@@ -60,7 +60,7 @@ class State:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """One picture. `width` is in the grid's 24 columns; a negative value is never drawn."""
+    """One picture; `width` is in the grid's 24 columns, `from_zero` keeps 0 on the axis."""
 
     title: str
     text: str
@@ -69,6 +69,7 @@ class Panel:
     look: Look = Look.LINES
     width: int = 8
     stacked: bool = False
+    from_zero: bool = True
     steps: Sequence[Step] = ()
     states: Sequence[State] = ()
 

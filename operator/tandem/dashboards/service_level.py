@@ -64,6 +64,7 @@ def _attainment() -> Panel:
         "operator read it, and as the model predicted it for the replicas that were decided on.",
         unit=Unit.SHARE,
         width=12,
+        from_zero=False,
         lines=(
             Line(promql=slo.attainment(grown=promql.rate), legend="attained"),
             Line(promql=most(told(series.ATTAINMENT)), legend="as the operator read it"),
