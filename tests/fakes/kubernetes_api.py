@@ -89,8 +89,9 @@ class FakeApiServer(Faults):
                 self.remove(of, place, other)
 
     def writes(self) -> list[tuple[str, str]]:
-        """Method and path of all that was sent but reads."""
-        return [(each.method, each.path) for each in self.requests if each.method != "GET"]
+        """Method and path of all that was sent but reads and dry runs."""
+        sent = (each for each in self.requests if "dryRun" not in each.query)
+        return [(each.method, each.path) for each in sent if each.method != "GET"]
 
     # -- the transport ----------------------------------------------------------------------------
 
@@ -127,6 +128,8 @@ class FakeApiServer(Faults):
         return self._write(request, key, subresource)
 
     def _write(self, request: Request, key: Key, subresource: str) -> dict[str, Any]:
+        if "dryRun" in request.query:
+            return dict(request.body)
         manager = request.query.get("fieldManager", "unknown")
         match request.method:
             case "POST":

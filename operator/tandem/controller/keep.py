@@ -49,6 +49,7 @@ class Children:
         self._api = api
         self._seen = seen
         self._children: dict[tuple[str, str], _Child] = {}
+        self._untried = False  # whether the API server was not asked yet if it would take them
 
     def want(self, bodies: Sequence[Body]) -> None:
         """Every child, in the order in which they are to be made; those that changed are due."""
@@ -60,20 +61,30 @@ class Children:
             else _Child(body, _digest(body))
             for place, body in fresh.items()
         }
+        self._untried = True
 
     async def keep(self, replicas: Mapping[Role, int]) -> None:
         """Make every child as it shall be; `replicas` are those of a role that has none yet.
 
         Raises:
-            ApiError: a child was refused; those before it are written.
+            ApiError: a Deployment would be refused, and nothing is written; or the API server fails.
 
         """
+        await self._try()
         for child in self._children.values():
             if child.body["kind"] == DEPLOYMENT.kind:
                 await self._deployment(child, replicas)
             elif child.is_due:
                 await self._api.apply(child.body)
                 child.written()
+
+    async def _try(self) -> None:
+        """Templates are a user's own words: one that is wrong must not be found half-way through."""
+        if self._untried:
+            for child in self._children.values():
+                if child.body["kind"] == DEPLOYMENT.kind and not child.again_s:
+                    await self._api.try_apply(child.body)
+        self._untried = False
 
     async def _deployment(self, child: _Child, replicas: Mapping[Role, int]) -> None:
         found = self._found(child.body["metadata"])

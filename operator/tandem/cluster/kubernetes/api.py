@@ -88,6 +88,15 @@ class KubernetesApi:
         """Server-side apply by force: `body` is all that `manager` wants to be so."""
         return await self._apply(body, manager, "")
 
+    async def try_apply(self, body: Mapping[str, Any]) -> None:
+        """Ask whether an apply would be granted; nothing is written.
+
+        Raises:
+            ApiError: it would not, and why.
+
+        """
+        await self._apply(body, MANAGER, "", {"dryRun": "All"})
+
     async def apply_status(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Server-side apply of `status`, on its subresource."""
         return await self._apply(body, MANAGER, "status")
@@ -159,10 +168,14 @@ class KubernetesApi:
                 raise
 
     async def _apply(
-        self, body: Mapping[str, Any], manager: str, subresource: str
+        self,
+        body: Mapping[str, Any],
+        manager: str,
+        subresource: str,
+        more: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         namespace, name = _place(body)
-        query = {"fieldManager": manager, "force": "true"}
+        query = {"fieldManager": manager, "force": "true", **(more or {})}
         return await self._ask(
             "PATCH",
             kind_of(body),
