@@ -72,8 +72,8 @@ cluster-down: venv ## take it away
 cluster-shell: venv ## a shell inside it, with kubectl and helm
 	$(BIN)/python -m e2e.cluster shell
 
-e2e: venv venv-vllm ## end-to-end: real processes, real vLLM with NIXL on CPU
-	$(BIN)/pytest e2e -m "e2e and not full" $(ARGS)
+e2e: venv venv-vllm ## end-to-end: a real Kubernetes in a box, real vLLM with NIXL on CPU
+	$(BIN)/pytest e2e -m "e2e and not full" --durations=25 $(ARGS)
 
 e2e-full: venv venv-vllm ## end-to-end, the long ones too
 	$(BIN)/pytest e2e -m e2e $(ARGS)
