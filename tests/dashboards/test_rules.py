@@ -4,8 +4,13 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.controller.builders import NOW
 from tests.dashboards import promtool
 
+from tandem.cluster import series
+from tandem.controller.metrics import OperatorMetrics
+from tandem.controller.reasons import Reason, Trouble, Type
+from tandem.controller.status import fleet_status
 from tandem.dashboards import alerts, files, slo
 
 HERE = Path(__file__).parent
@@ -84,6 +89,21 @@ def test_every_recorded_series_is_read_by_an_alert_or_made_into_one_that_is() ->
 def test_names_of_alerts_are_their_own() -> None:
     names = [alert.name for alert in ALERTS]
     assert len(set(names)) == len(names)
+
+
+def test_a_fleet_that_cannot_be_read_is_exported_as_the_alert_expects() -> None:
+    metrics = OperatorMetrics()
+    trouble = Trouble(Reason.INVALID_SPEC, "slo.ttft: '0s' is not allowed")
+    status = fleet_status(None, None, None, 1, NOW, troubles=(trouble,))
+    metrics.told("team", "chat", None, None, status)
+
+    found = {
+        (sample.name, sample.labels.get("type")): sample.value
+        for family in metrics.collect()
+        for sample in family.samples
+    }
+    assert found[series.CONDITION, Type.RECONCILED] == 0
+    assert (series.ATTAINMENT_TARGET, None) not in found
 
 
 @every_alert
