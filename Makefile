@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-vllm up test check format crds manifests cluster-up cluster-down cluster-shell e2e e2e-full lock clean
+.PHONY: help venv venv-vllm up test check format crds dashboards manifests cluster-up cluster-down cluster-shell e2e e2e-full lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -51,6 +51,7 @@ check: venv ## lint, formatting, types, imports, spelling, generated files
 	$(BIN)/validate-pyproject pyproject.toml
 	$(BIN)/tandem crds --out crds --check
 	$(BIN)/tandem crds --out charts/tandem/files/crds --check
+	$(BIN)/tandem dashboards --out charts/tandem --check
 
 format: venv ## mend what ruff can mend
 	$(BIN)/ruff check --fix
@@ -60,7 +61,10 @@ crds: venv ## render crds/ from the models
 	$(BIN)/tandem crds --out crds
 	$(BIN)/tandem crds --out charts/tandem/files/crds
 
-manifests: crds ## render install.yaml from the chart (builds helm at the first time)
+dashboards: venv ## render dashboards and alert rules into the chart
+	$(BIN)/tandem dashboards --out charts/tandem
+
+manifests: crds dashboards ## render install.yaml from the chart (builds helm at the first time)
 	$(BIN)/python -m e2e.manifests
 
 cluster-up: venv ## bring a real Kubernetes up in a network namespace (10 minutes at the first time)
