@@ -1,11 +1,11 @@
-"""`python -m e2e.cluster up|down|shell|env`."""
+"""`python -m e2e.cluster up|down|images|shell|env`."""
 
 import argparse
 import os
 import shlex
 import sys
 
-from e2e.cluster import box
+from e2e.cluster import box, images
 from e2e.cluster.places import BoxError, direct_environment, say
 
 
@@ -14,13 +14,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m e2e.cluster", description="A cluster in a box."
     )
-    parser.add_argument("command", choices=("up", "down", "shell", "env"))
+    parser.add_argument("command", choices=("up", "down", "images", "shell", "env"))
     command = parser.parse_args().command
     try:
         if command == "down":
             box.down()
         elif command == "up":
             box.running()
+        elif command == "images":
+            _load_images(box.running())
         elif command == "env":
             _print_exports(box.running())
         else:
@@ -29,6 +31,13 @@ def main() -> int:
         say(f"{error}")
         return 1
     return 0
+
+
+def _load_images(running: box.Box) -> None:
+    """Build Tandem's images where their sources have changed, and give them to the node."""
+    for name, archive in images.build().items():
+        running.load_image(archive)
+        say(f"loaded {images.reference(name)}")
 
 
 def exports(running: box.Box) -> dict[str, str]:
