@@ -61,12 +61,17 @@ def box() -> Iterator[Box]:
 @pytest.fixture(scope="session")
 def tandem(box: Box) -> Box:
     """The box with Tandem installed as users do it, its images from the box."""
+    install(box)
+    return box
+
+
+def install(box: Box) -> None:
+    """Apply definitions and operator, and wait until it runs."""
     box.kubectl("apply", "-f", str(ROOT / "crds"))
     box.kubectl("apply", "-f", "-", stdin=installed_from(REGISTRY))
     operator = ("-n", NAMESPACE, "rollout", "status", "deployment/tandem", "--timeout=60s")
     box.kubectl("-n", NAMESPACE, "rollout", "restart", "deployment/tandem")
     box.kubectl(*operator)
-    return box
 
 
 def installed_from(registry: str) -> str:
