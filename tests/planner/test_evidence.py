@@ -68,8 +68,10 @@ def test_a_backlog_asks_for_pods_that_work_it_off_in_time(
 @pytest.mark.parametrize(
     ("running", "expected"),
     [
-        pytest.param(Figure(100.0), 0, id="room for 158 each at 30 ms a step"),
-        pytest.param(Figure(170.0), 3, id="more than that in both"),
+        pytest.param(Figure(0.0), 0, id="nobody"),
+        pytest.param(Figure(70.0), 1, id="room for 158 each at 30 ms a step"),
+        pytest.param(Figure(100.0), 2, id="too many for one: none of the two may go"),
+        pytest.param(Figure(170.0), 3, id="more than both hold"),
         pytest.param(Figure(255.0), 4, id="a full batch"),
         pytest.param(Missing("no scrape"), 0, id="unknown"),
         pytest.param(Figure(float("inf")), 0, id="impossible"),
@@ -77,5 +79,23 @@ def test_a_backlog_asks_for_pods_that_work_it_off_in_time(
 )
 def test_those_who_decode_now_need_room(running: Any, expected: int) -> None:
     seen = observation(100.0, pods=pair(2, 2), running={D: running})
+    need = evidence.residents(seen, SPEC, TANDEM)
+
+    assert need.replicas == expected
+    assert bool(need.reason) == bool(expected)
+
+
+@pytest.mark.parametrize(
+    ("kv_usage", "expected"),
+    [
+        pytest.param(Figure(0.05), 2, id="less than ended requests tell of: some have just begun"),
+        pytest.param(Figure(0.5), 4, id="5000 tokens each, that none has ended with yet"),
+        pytest.param(Figure(5.0), 7, id="no more than all of it"),
+        pytest.param(Figure(0.9, age_s=1e4), 2, id="stale"),
+        pytest.param(Missing("no scrape"), 2, id="unknown"),
+    ],
+)
+def test_room_goes_by_the_kv_that_those_who_decode_hold(kv_usage: Any, expected: int) -> None:
+    seen = observation(100.0, pods=pair(2, 2), running={D: Figure(100.0)}, kv_usage={D: kv_usage})
 
     assert evidence.residents(seen, SPEC, TANDEM).replicas == expected

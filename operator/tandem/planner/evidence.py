@@ -6,7 +6,6 @@ from math import ceil
 from tandem.api.role import Role
 from tandem.planner import words
 from tandem.planner.observation import Observation, PodCounts
-from tandem.planner.queueing import headroom
 from tandem.planner.queueing.tandem import Tandem
 from tandem.planner.readings import MOST_REQUESTS, MOST_SHARE, MOST_TOKENS, known
 from tandem.planner.spec import FleetSpec
@@ -56,15 +55,37 @@ def residents(observation: Observation, spec: FleetSpec, tandem: Tandem) -> Need
     ready = observation.pods.get(Role.DECODE, PodCounts()).ready
     stale_s = spec.behavior.stale_after_s
     running = known(observation.traffic.running.get(Role.DECODE), MOST_REQUESTS, stale_s, 0.0)
-    work = tandem.decode_work
-    room = min(headroom.most_residents(tandem), work.kv_tokens / work.context_tokens)
+    room = _room(_context_tokens(observation, spec, tandem, running), spec, tandem)
     replicas = ceil(running * ready / max(room, 1.0))
-    if replicas <= ready:
+    if not replicas:
         return Need()
     return Need(
         replicas=replicas,
         reason=f"{running * ready:.0f} requests decode now: {replicas} hold them within TPOT",
     )
+
+
+def _context_tokens(
+    observation: Observation, spec: FleetSpec, tandem: Tandem, running: float
+) -> float:
+    """A resident's context: as ended requests tell, or as measured where it is longer.
+
+    Outputs that have just become longer are not among those that ended, but what they hold grows.
+    """
+    told = tandem.decode_work.context_tokens
+    usage = observation.traffic.kv_usage.get(Role.DECODE)
+    held = min(known(usage, MOST_SHARE, spec.behavior.stale_after_s, otherwise=0.0), 1.0)
+    measured = held * spec.roles[Role.DECODE].profile.kv.capacity_tokens / max(running, 1.0)
+    return max(told, measured)
+
+
+def _room(context_tokens: float, spec: FleetSpec, tandem: Tandem) -> float:
+    """Residents of such contexts that a replica holds at most: by TPOT, batch and KV."""
+    work, profile = tandem.decode_work, spec.roles[Role.DECODE].profile
+    longer = context_tokens - work.context_tokens
+    resident_s = work.resident_s + profile.decode.gamma_s_per_token * longer
+    by_step = max(spec.slo.tpot_s - work.fixed_s, 0.0) / resident_s
+    return min(by_step, work.batch_cap, work.kv_tokens / context_tokens)
 
 
 def _waits_for_decode(observation: Observation, spec: FleetSpec) -> bool:
