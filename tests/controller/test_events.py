@@ -1,3 +1,4 @@
+import datetime as dt
 import json
 from typing import Any
 
@@ -180,10 +181,11 @@ def test_an_event_is_about_the_fleet_and_its_message_fits() -> None:
     made = body(event("ä" * 3000, severity=Severity.WARNING), "team", "chat", "uid-1", NOW)
 
     assert len(json.dumps(made.pop("message"))) <= 1024
+    assert made["metadata"].pop("name").startswith("chat.")
     assert made == {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"generateName": "chat-", "namespace": "team"},
+        "metadata": {"namespace": "team"},
         "involvedObject": {
             "apiVersion": "tandem.dev/v1alpha1",
             "kind": "DisaggregatedLLM",
@@ -198,3 +200,17 @@ def test_an_event_is_about_the_fleet_and_its_message_fits() -> None:
         "lastTimestamp": "2026-05-01T12:00:00Z",
         "count": 1,
     }
+
+
+def test_the_same_news_has_one_name_and_other_news_another() -> None:
+    def name(message: str, uid: str, at: dt.datetime) -> str:
+        return str(body(event(message), "team", "chat", uid, at)["metadata"]["name"])
+
+    names = [
+        name("a", "u", NOW),
+        name("b", "u", NOW),
+        name("a", "v", NOW),
+        name("a", "u", later(1)),
+    ]
+    assert len(set(names)) == 4
+    assert name("a", "u", NOW) == names[0]

@@ -6,10 +6,10 @@ from tests.fakes.kubernetes_api import FakeApiServer
 
 from tandem.api.role import Role
 from tandem.cluster.kubernetes import api as api_module
-from tandem.cluster.kubernetes.api import DEPLOYMENT, ApiError
+from tandem.cluster.kubernetes.api import DEPLOYMENT, FLEET, ApiError
 from tandem.cluster.kubernetes.seen import Seen
 from tandem.controller import keep
-from tandem.controller.keep import Children
+from tandem.controller.keep import Children, OwnerGone
 
 SERVICE = {
     "apiVersion": "v1",
@@ -17,6 +17,7 @@ SERVICE = {
     "metadata": {"name": "chat-decode", "namespace": bodies.NAMESPACE},
     "spec": {"clusterIP": "None"},
 }
+OWNED = {"apiVersion": FLEET.api_version, "kind": FLEET.kind, "spec": {}}
 ALL = [SERVICE, *(bodies.deployment(role) for role in Role)]
 TWO = dict.fromkeys(Role, 2)
 REFUSED = "spec.template.spec.containers[0].image: Required value"
@@ -82,9 +83,24 @@ async def test_a_template_that_the_server_refuses_leaves_everything_as_it_was(
     assert len(server.objects) == len(ALL)
 
 
+async def test_nothing_is_made_again_for_a_fleet_that_went_unseen(
+    server: FakeApiServer, children: Children
+) -> None:
+    await children.keep(TWO)
+    server.remove(DEPLOYMENT, bodies.NAMESPACE, bodies.deployment(Role.DECODE)["metadata"]["name"])
+    before = len(server.writes())
+
+    with pytest.raises(OwnerGone, match="prod/chat is no more"):
+        await children.keep(TWO)
+    assert len(server.writes()) == before
+
+
 async def test_a_deployment_that_was_deleted_is_made_again_at_once(
     server: FakeApiServer, children: Children
 ) -> None:
+    server.put({**OWNED, "metadata": {"name": bodies.FLEET, "namespace": bodies.NAMESPACE}})
+    fleet = server.objects[FLEET, bodies.NAMESPACE, bodies.FLEET]
+    fleet["metadata"]["uid"] = bodies.OWNER["uid"]
     await children.keep(TWO)
     server.remove(DEPLOYMENT, bodies.NAMESPACE, bodies.deployment(Role.DECODE)["metadata"]["name"])
     await children.keep(dict.fromkeys(Role, 1))

@@ -6,6 +6,7 @@ lines; the next turn, of this operator or of the one after it, does the rest.
 
 import asyncio
 import contextlib
+import logging
 import random
 import time
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any
 
 from tandem.api.engine_profile import EngineProfile
 from tandem.controller.fleet_turn import FleetTurn
+from tandem.controller.keep import OwnerGone
 from tandem.controller.reporter import Reporter
 from tandem.controller.wanted import Wanted, read
 from tandem.errors import InvalidInputError
@@ -22,9 +24,11 @@ _FIRST_PAUSE_S = 1.0
 _JITTER = 0.1  # of a wait, so that fleets which began together drift apart
 _INVALID_AGAIN_S = 300.0  # a refused resource is looked at when it is edited, or after this
 
+_log = logging.getLogger("tandem.controller")
+
 
 class FleetControl:
-    """Keeps one resource true; `told` what a person wants, `run` until it is cancelled."""
+    """Keeps one resource true; `told` what a person wants, `run` until that is cancelled or gone."""
 
     def __init__(self, turn: FleetTurn, reporter: Reporter) -> None:
         self._turn = turn
@@ -73,7 +77,11 @@ class FleetControl:
                 self._began_s = None
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._poke.wait(), _jittered(wait_s))
+        except OwnerGone as gone:
+            _log.info("%s", gone)
+            self.forget()
         finally:
+            self._began_s = None
             await self._turn.close()
 
     async def _guarded(self) -> float:
@@ -88,6 +96,8 @@ class FleetControl:
         except InvalidInputError as error:
             await self._reporter.refused(self._body, error)
             return _INVALID_AGAIN_S
+        except OwnerGone:
+            raise
         except Exception as error:  # noqa: BLE001 - the loop's top: other fleets must go on
             return await self._failed(error)
         self._failures = 0

@@ -4,6 +4,7 @@ A change of replicas is told each time; a condition is told when it turns or fin
 """
 
 import datetime as dt
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -112,12 +113,15 @@ def due(sent: Sent, told: Sequence[Event], now: dt.datetime) -> tuple[tuple[Even
 
 
 def body(event: Event, namespace: str, name: str, uid: str, now: dt.datetime) -> dict[str, Any]:
-    """The Event as the API server takes it, about the fleet of that name."""
+    """The Event as the API server takes it, about the fleet of that name.
+
+    Its own name follows from what it says, so that one which was sent twice is there once.
+    """
     at = now.replace(microsecond=0).astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"generateName": f"{name}-", "namespace": namespace},
+        "metadata": {"name": f"{name}.{_digest(event, uid, at)}", "namespace": namespace},
         "involvedObject": {
             "apiVersion": f"{GROUP}/{VERSION}",
             "kind": "DisaggregatedLLM",
@@ -133,6 +137,11 @@ def body(event: Event, namespace: str, name: str, uid: str, now: dt.datetime) ->
         "lastTimestamp": at,
         "count": 1,
     }
+
+
+def _digest(event: Event, uid: str, at: str) -> str:
+    words = "\n".join((uid, at, *event.key))
+    return hashlib.sha256(words.encode()).hexdigest()[:16]
 
 
 def _scaled(change: Change) -> Event:

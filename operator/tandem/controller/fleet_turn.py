@@ -52,7 +52,7 @@ class FleetTurn:
         self._rendered: Wanted | None = None  # what the children are made from
         self._store: ConfigMapStore | None = None
         self._loop: FleetLoop | None = None
-        self._read_from: object = None  # the part of the resource that says it
+        self._read_from: object = None  # what says where figures come from
 
     async def once(self, wanted: Wanted) -> Turn:
         """Look at everything once, and do what is to be done.
@@ -64,7 +64,7 @@ class FleetTurn:
         """
         await self._keep_children(wanted)
         drifts = await self._put_back(wanted)
-        tick = await self._loop_of(wanted).tick()
+        tick = await (await self._loop_of(wanted)).tick()
         await self._cluster.retire_old()
         return Turn(tick, drifts, self._troubles())
 
@@ -93,7 +93,7 @@ class FleetTurn:
             await self._cluster.scale(drift.role, drift.wanted)
         return drifts
 
-    def _loop_of(self, wanted: Wanted) -> FleetLoop:
+    async def _loop_of(self, wanted: Wanted) -> FleetLoop:
         if self._loop is None:
             self._store = ConfigMapStore(self._api, *self._place, wanted.owner)
             self._loop = FleetLoop(
@@ -104,9 +104,13 @@ class FleetTurn:
                 now_s=self._now_s,
                 report=_told_by_the_reporter,
             )
-        elif wanted.fleet.spec.metrics != self._read_from:
-            self._loop.metrics = self._sources.of(wanted, self._seen)
-        self._read_from = wanted.fleet.spec.metrics
+        elif _read_from(wanted) != self._read_from:
+            before, self._loop.metrics = (
+                self._loop.metrics,
+                self._sources.of(wanted, self._seen),
+            )
+            await self._sources.close(before)
+        self._read_from = _read_from(wanted)
         self._loop.spec = wanted.spec
         return self._loop
 
@@ -114,6 +118,13 @@ class FleetTurn:
         kept = self._store.trouble if self._store else ""
         bodies = self._seen.pods(*self._place), self._seen.deployments(*self._place)
         return troubles(*bodies, memory=kept, now_s=self._now_s())
+
+
+def _read_from(wanted: Wanted) -> object:
+    """All that a source of figures is made from."""
+    spec = wanted.fleet.spec
+    caps = [(role, given.profile.batch_cap) for role, given in wanted.spec.roles.items()]
+    return spec.metrics, spec.engine.type, caps
 
 
 def _told_by_the_reporter(_: Tick) -> None:

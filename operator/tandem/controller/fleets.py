@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tandem.api.engine_profile import EngineProfile
@@ -50,6 +50,24 @@ class Fleets:
             task = asyncio.create_task(self._run(control), name="/".join(key))
             self._running[key] = control, task
         self._running[key][0].told(body, self._profiles.get(key[0], {}))
+
+    def mark(self) -> Mapping[Key, str]:
+        """Fleets that are kept now, with their uids; to be taken before a listing is asked for."""
+        return {key: control.uid for key, (control, _) in self._running.items()}
+
+    def listed(self, bodies: Iterable[Mapping[str, Any]], before: Mapping[Key, str]) -> None:
+        """All resources there are: of those kept `before`, one that is not among them has gone."""
+        there = {body["metadata"]["uid"] for body in bodies}
+        for key, uid in before.items():
+            if uid not in there and key in self._running and self._running[key][0].uid == uid:
+                self._end(key)
+
+    def profiles_listed(self, bodies: Iterable[Mapping[str, Any]]) -> None:
+        """Profiles that are there, in case no watch has told them yet."""
+        for body in bodies:
+            metadata = body["metadata"]
+            if metadata["name"] not in self._profiles.get(metadata["namespace"], {}):
+                self.profile_seen(None, body)
 
     def profile_seen(self, kind: str | None, body: Mapping[str, Any]) -> None:
         """A profile came, changed or went: fleets of its namespace read it anew."""

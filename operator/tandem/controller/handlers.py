@@ -4,6 +4,8 @@ Only `on.event` is used: no finalizer, timer, daemon or delete handler, each of 
 resource that can't be deleted once the operator is gone.
 """
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import kopf
@@ -18,6 +20,13 @@ _CLIENT_TIMEOUT_S = 330
 _REQUEST_TIMEOUT_S = 60
 _CONNECT_TIMEOUT_S = 10
 _CHUNK = 500  # objects of one page of a list
+
+
+class _Pauses:
+    """Seconds between two tries of kopf's; without an end, for it would end the operator."""
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.chain((0.5, 1.0, 2.0, 5.0), itertools.repeat(10.0))
 
 
 def settings(pod_name: str) -> kopf.OperatorSettings:
@@ -37,6 +46,7 @@ def settings(pod_name: str) -> kopf.OperatorSettings:
     made.networking.request_timeout = _REQUEST_TIMEOUT_S
     made.networking.connect_timeout = _CONNECT_TIMEOUT_S
     made.networking.enforce_retry_after = True
+    made.networking.error_backoffs = _Pauses()
     return made
 
 

@@ -16,13 +16,19 @@ from tandem.api.role import Role
 from tandem.cluster.kubernetes.api import KubernetesApi
 from tandem.cluster.kubernetes.apply import apply_child, apply_deployment
 from tandem.cluster.kubernetes.kinds import DEPLOYMENT
+from tandem.cluster.kubernetes.kinds import FLEET as FLEET_KIND
 from tandem.cluster.kubernetes.labels import FLEET, ROLE
 from tandem.cluster.kubernetes.seen import Seen
+from tandem.errors import TandemError
 
 _AGAIN_S = 600.0  # a child that nobody watches is written again after it
 _PATIENCE_S = 5.0  # between two writes of the same
 
 Body = Mapping[str, Any]
+
+
+class OwnerGone(TandemError):  # noqa: N818 - read as words: `except OwnerGone`
+    """The fleet's resource is no more, so nothing may be made for it."""
 
 
 @dataclass(slots=True)
@@ -68,6 +74,7 @@ class Children:
 
         Raises:
             ApiError: a Deployment would be refused, and nothing is written; or the API server fails.
+            OwnerGone: the Deployments went because the fleet did.
 
         """
         await self._try()
@@ -90,6 +97,8 @@ class Children:
         found = self._found(child.body["metadata"])
         if found is not None and not child.is_due:
             return
+        if found is None and child.again_s:
+            await self._check_owner(child.body["metadata"])
         role = child.body["metadata"]["labels"].get(ROLE)
         if role is None:
             made = await apply_child(self._api, child.body, found)
@@ -100,6 +109,13 @@ class Children:
         # A write that changed nothing: the server has its own way to say the same. Else it was edited.
         idle = found is not None and made is not found and _version(made) == _version(found)
         child.written(_AGAIN_S if idle else _PATIENCE_S)
+
+    async def _check_owner(self, metadata: Body) -> None:
+        """A Deployment that was there is not: no watch is sure to have told that the fleet went."""
+        owner = metadata["ownerReferences"][0]
+        listed = await self._api.list(FLEET_KIND, metadata["namespace"])
+        if owner["uid"] not in {each["metadata"]["uid"] for each in listed}:
+            raise OwnerGone(f"{metadata['namespace']}/{owner['name']} is no more")
 
     def _found(self, metadata: Mapping[str, Any]) -> Body | None:
         """The Deployment as it was seen last."""

@@ -4,6 +4,7 @@ The chart's roles are held to this table by a test; at its start the operator as
 each, so that a missing permission is one readable line and not a storm of 403.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,11 +53,12 @@ async def check(api: KubernetesApi, namespace: str | None) -> None:
 
     """
     where = f"in namespace {namespace}" if namespace else "in every namespace"
-    for permission in PERMISSIONS:
-        for verb in permission.verbs:
-            if not await _allowed(api, permission, verb, namespace):
-                subject = f"{permission.resource}.{permission.group}".rstrip(".")
-                raise TandemError(f"this service account may not {verb} {subject} {where}")
+    asked = [(permission, verb) for permission in PERMISSIONS for verb in permission.verbs]
+    granted = await asyncio.gather(*(_allowed(api, *each, namespace) for each in asked))
+    for (permission, verb), is_granted in zip(asked, granted, strict=True):
+        if not is_granted:
+            subject = f"{permission.resource}.{permission.group}".rstrip(".")
+            raise TandemError(f"this service account may not {verb} {subject} {where}")
 
 
 async def _allowed(

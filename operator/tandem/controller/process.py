@@ -5,13 +5,14 @@ import contextlib
 import logging
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 import kopf
 from prometheus_client import CollectorRegistry
 
 from tandem import __version__
 from tandem.cluster.kubernetes.api import ApiError, KubernetesApi
-from tandem.cluster.kubernetes.kinds import DEPLOYMENT, ENGINE_PROFILE, FLEET, POD
+from tandem.cluster.kubernetes.kinds import DEPLOYMENT, ENGINE_PROFILE, FLEET, POD, Kind
 from tandem.cluster.kubernetes.labels import MANAGED
 from tandem.cluster.kubernetes.seen import Seen
 from tandem.controller import handlers, permissions, server
@@ -109,13 +110,21 @@ async def _relist(
         try:
             for kind in (POD, DEPLOYMENT):
                 since = seen.mark()
-                listed = [
-                    await api.list(kind, namespace, f"{MANAGED}=true")
-                    for namespace in namespaces or (None,)
-                ]
-                seen.replace(kind, [body for bodies in listed for body in bodies], since)
+                selector = f"{MANAGED}=true"
+                seen.replace(kind, await _listed(api, kind, namespaces, selector), since)
+            fleets.profiles_listed(await _listed(api, ENGINE_PROFILE, namespaces))
+            kept = fleets.mark()
+            fleets.listed(await _listed(api, FLEET, namespaces), kept)
             fleets.start()
         except (ApiError, OSError) as error:
-            _log.warning("pods and Deployments can't be listed: %s", error)
+            _log.warning("what the watches follow can't be listed: %s", error)
             wait_s = _TRY_AGAIN_S
         await asyncio.sleep(wait_s)
+
+
+async def _listed(
+    api: KubernetesApi, kind: Kind, namespaces: tuple[str, ...], selector: str = ""
+) -> list[dict[str, Any]]:
+    """All of a kind in the namespaces that are watched."""
+    each = [await api.list(kind, namespace, selector) for namespace in namespaces or (None,)]
+    return [body for bodies in each for body in bodies]

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tandem.api.fleet_status import FleetStatus
-from tandem.cluster.kubernetes.api import ApiError, KubernetesApi
+from tandem.cluster.kubernetes.api import ApiError, Conflict, KubernetesApi
 from tandem.controller import events
 from tandem.controller.fleet_turn import Turn
 from tandem.controller.loop import Tick
@@ -42,7 +42,7 @@ class Reporter:
         self._written_at: dt.datetime | None = None
         self._recent = Recent()
         self._sent = events.Sent()
-        self._owed: tuple[events.Event, ...] = ()  # told while the API server was away
+        self._owed: tuple[tuple[events.Event, dt.datetime], ...] = ()  # and when they became due
         self._wanted: Wanted | None = None
 
     async def ticked(self, wanted: Wanted, turn: Turn, took_s: float) -> None:
@@ -99,17 +99,24 @@ class Reporter:
     async def _tell(self, body: Body, status: FleetStatus, told: Sequence[events.Event]) -> None:
         now = dt.datetime.now(dt.UTC)
         due, self._sent = events.due(self._sent, told, now)
-        self._owed = (*self._owed, *due)[-_MOST_OWED:]
+        self._owed = (*self._owed, *((event, now) for event in due))[-_MOST_OWED:]
         try:
             if should_write(self._written, status, self._written_at, now):
                 await self._api.apply_status(written(status, *self._place))
                 self._written, self._written_at = status, now
             while self._owed:
-                uid = body["metadata"]["uid"]
-                await self._api.create(events.body(self._owed[0], *self._place, uid, now))
+                await self._send(*self._owed[0], body["metadata"]["uid"])
                 self._owed = self._owed[1:]
         except (ApiError, OSError) as error:
             _log.warning("%s/%s: status or Event not written: %s", *self._place, error)
+
+    async def _send(self, event: events.Event, at: dt.datetime, uid: str) -> None:
+        """Post an Event; one that is there already was posted by a try whose answer got lost."""
+        try:
+            await self._api.create(events.body(event, *self._place, uid, at))
+        except Conflict as error:
+            if error.reason != "AlreadyExists":
+                raise
 
 
 def _shown(body: Body) -> FleetStatus | None:
