@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from e2e.cluster.places import direct_environment
 from e2e.conftest import missing
 
 from tandem.cluster.local.addresses import LOOPBACK, free_port
@@ -38,21 +39,28 @@ def configuration(targets: Mapping[str, Mapping[str, str]], scrape_s: int) -> st
 def prometheus(
     folder: Path, targets: Mapping[str, Mapping[str, str]], scrape_s: int = 1
 ) -> Iterator[str]:
-    """Start it, yield its address once it answers, and end it; its data goes into the folder."""
+    """Start one that scrapes these targets, yield its address once it answers, and end it."""
+    with running(folder, configuration(targets, scrape_s), f"{LOOPBACK}:{free_port()}") as url:
+        yield url
+
+
+@contextmanager
+def running(folder: Path, configuration: str, address: str) -> Iterator[str]:
+    """Start one at an address, yield its URL once it answers, and end it; its data is in the folder."""
     program = shutil.which("prometheus")
     if program is None:
         missing("no prometheus: the Debian package of that name has it")
     file, log = folder / "prometheus.yml", folder / "prometheus.log"
-    file.write_text(configuration(targets, scrape_s))
-    address = f"{LOOPBACK}:{free_port()}"
+    file.write_text(configuration)
     flags = {
         "config.file": file,
         "storage.tsdb.path": folder / "prometheus",
         "web.listen-address": address,
     }
-    with log.open("wb") as out:
+    with log.open("ab") as out:
         process = subprocess.Popen(
             [program, *(f"--{flag}={value}" for flag, value in flags.items())],
+            env=direct_environment(),
             stdout=out,
             stderr=subprocess.STDOUT,
         )

@@ -10,8 +10,7 @@ import requests
 from e2e.cluster.places import BoxError
 from e2e.fleet import MODEL, ROLES, Fleet, emulated
 from e2e.manifests import NAMESPACE
-
-from tandem.traces.request import TraceRequest
+from e2e.traffic import steady
 
 pytestmark = pytest.mark.e2e
 
@@ -22,16 +21,6 @@ def ask(url: str, **body: Any) -> dict[str, Any]:
     answer = requests.post(f"{url}/v1/completions", json=whole, timeout=60)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
-
-
-def steady(rate_rps: float, input_tokens: int, output_tokens: int) -> list[TraceRequest]:
-    """Requests of one size, evenly apart."""
-    return [
-        TraceRequest(
-            arrival_s=number / rate_rps, input_tokens=input_tokens, output_tokens=output_tokens
-        )
-        for number in range(int(600 * rate_rps))
-    ]
 
 
 def test_a_fleet_is_made_and_answers(fleet: Fleet) -> None:

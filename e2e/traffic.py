@@ -1,4 +1,4 @@
-"""Real traffic for tests: requests of one kind of the Azure trace, laid over each other, never sped up."""
+"""Traffic for tests: requests of one kind of the Azure trace, laid over each other, or all alike."""
 
 import os
 import threading
@@ -50,6 +50,18 @@ def traffic(kind: Kind, rate_rps: float, from_s: float, to_s: float) -> list[Tra
     return [
         replace(request, arrival_s=request.arrival_s + from_s, session="")
         for request in part.requests
+    ]
+
+
+def steady(
+    rate_rps: float, input_tokens: int, output_tokens: int, for_s: float = 600.0
+) -> list[TraceRequest]:
+    """Requests of one size, evenly apart."""
+    return [
+        TraceRequest(
+            arrival_s=number / rate_rps, input_tokens=input_tokens, output_tokens=output_tokens
+        )
+        for number in range(int(for_s * rate_rps))
     ]
 
 
