@@ -1,9 +1,11 @@
 """What helm makes of the chart: golden files, refusals, and the files that it ships unchanged."""
 
+import subprocess
 from typing import Any
 
 import pytest
 import yaml
+from e2e.cluster import programs
 from e2e.cluster.places import ROOT, BoxError
 from e2e.manifests import CHART, INSTALL, rendered, template
 
@@ -46,6 +48,20 @@ def test_the_chart_renders_its_golden_file(name: str) -> None:
 
 def golden(name: str) -> str:
     return yaml.safe_dump_all(map(shortened, documents(*RENDERED[name])), sort_keys=False)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param((), id="defaults"),
+        pytest.param(("--set=watch.namespaces={a,b}",), id="namespaced"),
+        pytest.param((f"--values={GOLDEN / 'everything.values.yaml'}",), id="everything"),
+    ],
+)
+def test_helm_finds_nothing_to_complain_of(values: tuple[str, ...]) -> None:
+    command = [f"{programs.build()['helm']}", "lint", "--strict", f"{CHART}", *values]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def test_install_yaml_is_rendered_from_the_chart() -> None:
