@@ -58,6 +58,10 @@ def registry(seen: Seen, fleets: Fleets) -> kopf.OperatorRegistry:
     async def login(**told: Any) -> kopf.ConnectionInfo | None:
         return kopf.login_with_service_account(**told) or kopf.login_with_kubeconfig(**told)
 
+    @kopf.on.cleanup(registry=made)
+    async def ends(**_: Any) -> None:
+        await fleets.close()  # kopf would let the loops go on for 5 s
+
     @kopf.on.event("v1", "pods", registry=made)
     async def pod_seen(event: Any, **_: Any) -> None:
         seen.event(api.POD, event["type"], dict(event["object"]))
