@@ -6,11 +6,38 @@ import pytest
 from e2e.fleet import ROLES, Fleet, emulated, profile
 from e2e.traffic import BRIEF, LONG_ANSWERS, LONG_PROMPTS, Kind, playing, traffic
 
+from tandem.traces.request import TraceRequest
+
 pytestmark = pytest.mark.e2e
 
 CALM_RPS = 0.5
-BUSY_S = (5.0, 30.0)  # when requests of the other kind come on top
-OVER_S = 50.0
+BUSY_S = (4.0, 26.0)  # when requests of the other kind come on top
+OVER_S = 44.0
+
+
+def test_longer_answers_scale_decode_alone_and_longer_prompts_prefill_alone(fleet: Fleet) -> None:
+    answers, prompts = (Fleet(fleet.box, fleet.namespace, name) for name in ("answers", "prompts"))
+    fleet.apply(
+        profile(cold_start_s=3.0),
+        emulated("answers", slo=slo("1500ms", "40ms")),
+        emulated("prompts", slo=slo("1s", "80ms")),
+    )
+    for each in (answers, prompts):
+        each.until_ready()
+    # `tandem plan`: 1 prefill with 2 decode, and 3 times the load before a second prefill
+    longer_answers = rising(LONG_ANSWERS, 2.0)
+    # 2 prefill with 1 decode, and 3 times the load before a second decode
+    longer_prompts = rising(LONG_PROMPTS, 2.5)
+    with playing(answers, longer_answers) as read, playing(prompts, longer_prompts) as asked:
+        prompts.until("a second prefill pod", lambda: ready(prompts)["prefill"] > 1)
+        answers.until("a second decode pod", lambda: ready(answers)["decode"] > 1)
+        for each in (prompts, answers):
+            each.until("both roles are as before", lambda: each.replicas() == (1, 1), 90)  # noqa: B023
+
+    assert roles_of(told_steps(answers)) == {"decode"}
+    assert roles_of(told_steps(prompts)) == {"prefill"}
+    for felt in (read, asked):
+        assert sum(request.done for request in felt) > 0.95 * len(felt)
 
 
 def slo(ttft: str, tpot: str) -> dict[str, Any]:
@@ -18,31 +45,23 @@ def slo(ttft: str, tpot: str) -> dict[str, Any]:
     return {"ttft": {"target": ttft}, "tpot": {"target": tpot}, "attainment": 0.9}
 
 
-@pytest.mark.parametrize(
-    ("kind", "rate_rps", "targets", "short"),
-    [
-        # `tandem plan`: 1 prefill with 2 decode, and 3 times the load before a second prefill
-        pytest.param(LONG_ANSWERS, 2.0, slo("1500ms", "40ms"), "decode", id="longer answers"),
-        # 2 prefill with 1 decode, and 3 times the load before a second decode
-        pytest.param(LONG_PROMPTS, 2.5, slo("1s", "80ms"), "prefill", id="longer prompts"),
-    ],
-)
-def test_what_gets_longer_scales_its_own_role_and_not_the_other(
-    fleet: Fleet, kind: Kind, rate_rps: float, targets: dict[str, Any], short: str
-) -> None:
-    fleet.apply(profile(cold_start_s=3.0), emulated(slo=targets))
-    fleet.until_ready()
-    load = traffic(BRIEF, CALM_RPS, 0.0, OVER_S) + traffic(kind, rate_rps, *BUSY_S)
-    with playing(fleet, load) as felt:
-        fleet.until(f"a second {short} pod takes requests", lambda: ready(fleet)[short] > 1, 50)
-        fleet.until("both are as before", lambda: fleet.replicas() == (1, 1), 90)
+def rising(kind: Kind, rate_rps: float) -> list[TraceRequest]:
+    """Few brief requests, and for a while many of one kind."""
+    return traffic(BRIEF, CALM_RPS, 0.0, OVER_S) + traffic(kind, rate_rps, *BUSY_S)
 
-    history = fleet.status["history"]
-    assert {step["role"] for step in history} == {short}, history
+
+def told_steps(fleet: Fleet) -> list[dict[str, Any]]:
+    """Steps of the status, each with its reason and an Event that says the same."""
+    history = list(fleet.status["history"])
     assert all(step["reason"] for step in history)
     steps = [f"{s['role']} {s['before']} -> {s['after']}: {s['reason']}" for s in history]
     assert sorted(fleet.events("ScaledUp") + fleet.events("ScaledDown")) == sorted(steps)
-    assert sum(request.done for request in felt) > 0.95 * len(felt)
+    return history
+
+
+def roles_of(steps: list[dict[str, Any]]) -> set[str]:
+    """Roles that were scaled."""
+    return {step["role"] for step in steps}
 
 
 def ready(fleet: Fleet) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """Traffic for tests: requests of one kind of the Azure trace, laid over each other, or all alike."""
 
+import asyncio
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -9,9 +10,9 @@ from functools import cache
 from pathlib import Path
 
 from e2e.conftest import missing
-from e2e.fleet import Fleet
+from e2e.fleet import MODEL, Fleet
 
-from tandem.cli.up.load import Felt
+from tandem.cli.up.load import Felt, Player
 from tandem.traces.model import Trace
 from tandem.traces.read import read_trace
 from tandem.traces.request import TraceRequest
@@ -66,17 +67,38 @@ def steady(
 
 
 @contextmanager
-def playing(fleet: Fleet, requests: Sequence[TraceRequest]) -> Iterator[list[Felt]]:
-    """Send requests at their times meanwhile; what users felt is there after the block."""
-    felt: list[Felt] = []
-    ordered = sorted(requests, key=lambda request: request.arrival_s)
-    ends_s = ordered[-1].arrival_s
-    player = threading.Thread(target=lambda: felt.extend(fleet.play(ordered, ends_s)))
-    player.start()  # a thread stays in the network that it was started in
+def playing(
+    fleet: Fleet, load: Sequence[TraceRequest], *, to_the_end: bool = True
+) -> Iterator[list[Felt]]:
+    """Send requests at their times meanwhile; what users felt is whole after the block.
+
+    Where it is not played to the end, the block's end cuts it short.
+    """
+    ordered = sorted(load, key=lambda request: request.arrival_s)
+    player = Player(fleet.url, MODEL, ordered, ordered[-1].arrival_s)
+    cut = threading.Event()
+    # a thread stays in the network that it was started in
+    thread = threading.Thread(target=lambda: asyncio.run(_play(player, cut)))
+    thread.start()
     try:
-        yield felt
+        yield player.felt
     finally:
-        player.join()
+        if not to_the_end:
+            cut.set()
+        thread.join()
+
+
+async def _play(player: Player, cut: threading.Event) -> None:
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_pass_on(cut, stop))
+        await player.play(stop)
+        cut.set()
+
+
+async def _pass_on(cut: threading.Event, stop: asyncio.Event) -> None:
+    await asyncio.to_thread(cut.wait)
+    stop.set()
 
 
 @cache
