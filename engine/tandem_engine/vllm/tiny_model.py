@@ -137,6 +137,8 @@ def main(directory: Path) -> None:
         raise SystemExit("no weights tell a right KV cache from a wrong one")
     llama.save_pretrained(directory)
     tokens.save_pretrained(directory)
+    for path in directory.iterdir():
+        path.chmod(0o644)  # weights are saved for their owner alone; an engine is someone else
     (directory / "complete").write_text(json.dumps({"seed": seed, "smallest_gap": gap}))
 
 
