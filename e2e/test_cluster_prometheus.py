@@ -22,7 +22,7 @@ from tandem.dashboards.queries import queries
 
 pytestmark = pytest.mark.e2e
 
-LOAD = (5.0, 2000, 20)  # requests/s, tokens: `tandem plan` says 2 prefill and 1 decode, 3 from 6/s on
+LOAD = (5.0, 2000, 20)  # requests/s, tokens: by `tandem plan` 2 prefill and 1 decode
 LOAD_S, SETTLED_S = 28.0, 14.0
 RULES = ROOT / "charts" / "tandem" / "rules" / "tandem.yaml"
 

@@ -1,5 +1,6 @@
 import datetime as dt
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -46,6 +47,16 @@ def test_each_change_of_replicas_is_told_with_its_reason() -> None:
         ("ScaledUp", "prefill 2 -> 3: more prompts", Severity.NORMAL),
         ("ScaledDown", "decode 5 -> 4: fewer answers", Severity.NORMAL),
     ]
+
+
+def test_a_step_that_is_taken_again_is_told_again() -> None:
+    sent, steps = Sent(), []
+    for after_s in (0.0, 30.0):
+        again = replace(change(P, 2, 1, "nobody comes"), at_s=after_s)
+        now, sent = due(sent, events(tick(changes=[again]), told(), told()), later(after_s))
+        steps += [each.message for each in now]
+
+    assert steps == ["prefill 2 -> 1: nobody comes"] * 2
 
 
 def test_replicas_that_somebody_changed_are_put_back_and_said() -> None:

@@ -147,7 +147,9 @@ def _digest(event: Event, uid: str, at: str) -> str:
 def _scaled(change: Change) -> Event:
     message = f"{change.role} {change.before} -> {change.after}: {change.reason}"
     return Event(
-        reason="ScaledUp" if change.after > change.before else "ScaledDown", message=message
+        reason="ScaledUp" if change.after > change.before else "ScaledDown",
+        message=message,
+        topic=f"{message} at {change.at_s}",  # the same step some minutes later is another
     )
 
 
