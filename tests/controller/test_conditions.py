@@ -181,6 +181,14 @@ def test_engines_without_a_gateway_are_no_ready_fleet() -> None:
     assert "chat-gateway has no Ready pod" in claims["Ready"].message
 
 
+def test_metrics_are_not_missed_before_there_is_a_gateway_to_ask() -> None:
+    seen = tick(arrivals=Missing("no gateway was there to read"))
+    claims = judged(seen, None, Trouble(Reason.NO_GATEWAY, "chat-gateway has no Ready pod"))
+
+    assert (claims["MetricsFresh"].status, claims["MetricsFresh"].reason) == (UNKNOWN, "NoGateway")
+    assert judged(seen)["MetricsFresh"].status is FALSE
+
+
 def test_of_two_troubles_the_one_that_a_person_can_mend_comes_first_and_like_ones_are_counted() -> (
     None
 ):

@@ -110,7 +110,7 @@ def _traffic(
     return Traffic(
         interval_s=growth.interval_s,
         arrivals=counted(growth.totals[series.ARRIVALS]),
-        dispersion=_gauge(growth, series.DISPERSION, exact=growth.replicas == 1),
+        dispersion=_dispersion(growth),
         lengths=LengthCounts(cells=cells),
         finished=counted(sum(met.values())),
         met_ttft=counted(met["met", "met"] + met["met", "missed"]),
@@ -125,9 +125,16 @@ def _traffic(
     )
 
 
-def _gauge(growth: Growth, name: str, *, exact: bool = True) -> Reading:
+def _dispersion(growth: Growth) -> Reading:
+    """Exact of one gateway; several each see their own share of the arrivals."""
+    if series.DISPERSION not in growth.gauges:
+        return Missing("too few arrivals within the last two minutes to tell how they vary")
+    return Figure(growth.gauges[series.DISPERSION], growth.age_s, growth.replicas == 1)
+
+
+def _gauge(growth: Growth, name: str) -> Reading:
     if name in growth.gauges:
-        return Figure(growth.gauges[name], growth.age_s, exact)
+        return Figure(growth.gauges[name], growth.age_s)
     return Missing(f"the gateway does not export {name}")
 
 

@@ -139,6 +139,9 @@ def _metrics_fresh(look: Look) -> Claim | None:
         return None
     oldest_s = duration.seconds(look.fleet.spec.metrics.max_age)
     arrivals = usable(seen.traffic.arrivals, MOST_RATE_RPS * MOST_INTERVAL_S, oldest_s)
+    no_gateway = _told(look, (Reason.NO_GATEWAY,))
+    if isinstance(arrivals, Missing) and no_gateway:
+        return Claim(Type.METRICS_FRESH, UNKNOWN, *no_gateway)
     if isinstance(arrivals, Missing):
         message = f"Arrivals are unknown, so replicas are held: {arrivals.reason}."
         return Claim(Type.METRICS_FRESH, FALSE, Reason.METRICS_MISSING, message)

@@ -103,6 +103,17 @@ def events(
     return tuple({event.key: event for event in told}.values())
 
 
+def status_refused(words: str) -> Event:
+    """The API server does not take our status: only an Event can say so."""
+    message = (
+        f"The status can't be written, are the definitions of this version applied"
+        f" (kubectl apply -f crds/)? {words}"
+    )
+    return Event(
+        reason="StatusRefused", message=message, severity=Severity.WARNING, topic="refused"
+    )
+
+
 def due(sent: Sent, told: Sequence[Event], now: dt.datetime) -> tuple[tuple[Event, ...], Sent]:
     """Those of `told` that are to be sent now, and the memory of them."""
     now_s = now.timestamp()

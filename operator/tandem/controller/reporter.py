@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tandem.api.fleet_status import FleetStatus
-from tandem.cluster.kubernetes.api import ApiError, Conflict, KubernetesApi
+from tandem.cluster.kubernetes.api import ApiError, Conflict, Forbidden, KubernetesApi
 from tandem.controller import events
 from tandem.controller.fleet_turn import Turn
 from tandem.controller.loop import Tick
@@ -98,24 +98,35 @@ class Reporter:
 
     async def _tell(self, body: Body, status: FleetStatus, told: Sequence[events.Event]) -> None:
         now = dt.datetime.now(dt.UTC)
-        due, self._sent = events.due(self._sent, told, now)
+        refused = await self._write(status, now)
+        due, self._sent = events.due(self._sent, (*told, *refused), now)
         self._owed = (*self._owed, *((event, now) for event in due))[-_MOST_OWED:]
         try:
-            if should_write(self._written, status, self._written_at, now):
-                await self._api.apply_status(written(status, *self._place))
-                self._written, self._written_at = status, now
             while self._owed:
                 await self._send(*self._owed[0], body["metadata"]["uid"])
                 self._owed = self._owed[1:]
         except (ApiError, OSError) as error:
-            _log.warning("%s/%s: status or Event not written: %s", *self._place, error)
+            _log.warning("%s/%s: Event not written: %s", *self._place, error)
+
+    async def _write(self, status: FleetStatus, now: dt.datetime) -> tuple[events.Event, ...]:
+        """Write the status if it is time to; the Event that says that it is refused."""
+        if not should_write(self._written, status, self._written_at, now):
+            return ()
+        try:
+            await self._api.apply_status(written(status, *self._place))
+        except (ApiError, OSError) as error:
+            _log.warning("%s/%s: status not written: %s", *self._place, error)
+            is_answer = isinstance(error, ApiError) and error.status
+            return (events.status_refused(str(error)),) if is_answer else ()
+        self._written, self._written_at = status, now
+        return ()
 
     async def _send(self, event: events.Event, at: dt.datetime, uid: str) -> None:
-        """Post an Event; one that is there already was posted by a try whose answer got lost."""
+        """Post an Event, unless a try whose answer got lost did, or its namespace is going."""
         try:
             await self._api.create(events.body(event, *self._place, uid, at))
-        except Conflict as error:
-            if error.reason != "AlreadyExists":
+        except (Conflict, Forbidden) as error:
+            if error.reason != "AlreadyExists" and "being terminated" not in error.message:
                 raise
 
 
