@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 from tests.cluster.kubernetes import bodies
 from tests.fakes.kubernetes_api import FakeApiServer
@@ -12,6 +14,7 @@ from tandem.cluster.kubernetes.api import (
     Forbidden,
     Unreachable,
 )
+from tandem.cluster.kubernetes.request import Answer, Request
 from tandem.errors import InvalidInputError
 
 NAMESPACE = bodies.NAMESPACE
@@ -202,3 +205,24 @@ async def test_a_creation_that_never_left_is_made_again(server: FakeApiServer) -
     server.fail(0, method="POST")
     await server.api().create(MAP)
     assert len(server.requests) == 2
+
+
+async def test_a_flood_of_requests_waits_for_its_turn(server: FakeApiServer) -> None:
+    server.slow_s = 0.01
+    under_way, most = 0, 0
+    send = server.send
+
+    async def counted(request: Request, timeout_s: float) -> Answer:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        answer = await send(request, timeout_s)
+        under_way -= 1
+        return answer
+
+    server.send = counted  # type: ignore[method-assign]
+    api = server.api()
+    names = [f"m-{number}" for number in range(100)]
+    await asyncio.gather(*(api.get(CONFIG_MAP, NAMESPACE, name) for name in names))
+    assert most == 32
+    assert len(server.requests) == len(names)

@@ -64,6 +64,7 @@ __all__ = [
 ]
 
 _BUDGET_S = 10.0  # for a request and its retries
+_MOST_AT_ONCE = 32  # requests; a server that gets hundreds of writes at once gets slow for all
 _PAUSES_S = (0.2, 0.5, 1.0, 2.0)
 _AGAIN = frozenset({429, 500, 502, 503, 504})
 
@@ -73,6 +74,7 @@ class KubernetesApi:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+        self._room = asyncio.Semaphore(_MOST_AT_ONCE)
         self.requests: Counter[tuple[str, int]] = Counter()  # (verb, status); 0: no answer
 
     @classmethod
@@ -223,7 +225,8 @@ class KubernetesApi:
         """An answer, and whether the request may have been done although it says nothing of it."""
         done_maybe = False
         try:
-            answer = await self._transport.send(request, timeout_s)
+            async with self._room:
+                answer = await self._transport.send(request, timeout_s)
         except OSError as error:
             done_maybe = not isinstance(error, ConnectionRefusedError)
             answer = Answer(0, _no_answer(error, timeout_s))
