@@ -145,9 +145,9 @@ class PrometheusSource:
     def _nothing(self, what: str) -> Missing:
         typed = promql.fleet_query(self._namespace, self._fleet)
         return Missing(
-            f"Prometheus at {self._prometheus.url} has {what} for {typed}: does it scrape the"
-            f" gateway's pods, and give them the labels {promql.NAMESPACE}, {promql.POD} and"
-            f" {promql.FLEET}?"
+            f"Prometheus at {self._prometheus.url} has {what} for {typed}: let it scrape the"
+            f" gateway's pods and give them the labels {promql.NAMESPACE}, {promql.POD} and"
+            f" {promql.FLEET}"
         )
 
     def _unreached(self, pod: str) -> Missing:
