@@ -1,6 +1,7 @@
 """Whatever goes wrong has a reason that a person can act on, ends by itself, and stays with its fleet."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,10 @@ from e2e.operator_process import Operator, installed_one_stopped, kubeconfig, op
 
 pytestmark = pytest.mark.e2e
 
-SICK, WELL = "e2e-sick", "e2e-well"  # namespaces: faults meet the first alone, where they can
+SICK, WELL = (
+    f"e2e-sick-{os.getpid()}",
+    f"e2e-well-{os.getpid()}",
+)  # namespaces: faults meet the first alone, where they can
 AGAIN_S = 40.0  # a turn that failed some times is tried again within it
 MOST = 8
 

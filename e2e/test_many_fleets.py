@@ -1,5 +1,6 @@
 """A hundred fleets at once: each gets the pods it needs, and the API server hardly notices."""
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -28,13 +29,11 @@ from tandem.planner.plan import plan
 
 pytestmark = pytest.mark.e2e
 
-NAMESPACE = "e2e-many"
+NAMESPACE = f"e2e-many-{os.getpid()}"
 FLEETS = 100
 MOST = 12  # replicas of a role
 SETTLED_S, STEADY_S = 240.0, 30.0
-CALM_CALLS_PER_FLEET = (
-    1 / 15
-)  # a second: a status each half minute, and what time it takes to settle
+CALM_CALLS_PER_FLEET = 0.1  # a second: a status each half minute, and what still settles
 MOST_CPU = 0.5  # of a core
 MOST_MIB = 400.0
 LOADS = (
