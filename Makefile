@@ -34,6 +34,9 @@ venv-vllm: .venv-vllm/.ready ## make .venv-vllm: the real engine on CPU (about 6
 		{ echo "vLLM on CPU needs libnuma1: install it as root" >&2; exit 1; }
 	$(BIN)/uv venv -q --clear --python $(BIN)/python .venv-vllm
 	$(BIN)/uv pip install -q --python .venv-vllm/bin/python --require-hashes --no-deps -r requirements/vllm.txt
+	# Bytecode now: pods mount this read-only, and every engine would compile 10 s worth of it anew.
+	PYTHONDONTWRITEBYTECODE= .venv-vllm/bin/python -c 'import vllm.entrypoints.openai.api_server, vllm.v1.engine.core, \
+		vllm.v1.executor.multiproc_executor, vllm.v1.worker.cpu_model_runner, vllm.model_executor.models.llama' >/dev/null 2>&1
 	touch $@
 
 up: venv ## run a fleet on this machine, fed by real traffic, until Ctrl-C

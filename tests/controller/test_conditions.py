@@ -189,6 +189,14 @@ def test_metrics_are_not_missed_before_there_is_a_gateway_to_ask() -> None:
     assert judged(seen)["MetricsFresh"].status is FALSE
 
 
+def test_a_handful_of_requests_is_no_missed_objective() -> None:
+    few = judged(tick(), recent=Recent(((999.0, 19.0, 0.0),)))["SLOMet"]
+    enough = judged(tick(), recent=Recent(((999.0, 20.0, 0.0),)))["SLOMet"]
+
+    assert (few.status, few.reason) == (UNKNOWN, "TooFewRequests")
+    assert (enough.status, enough.reason) == (FALSE, "Missed")
+
+
 def test_of_two_troubles_the_one_that_a_person_can_mend_comes_first_and_like_ones_are_counted() -> (
     None
 ):

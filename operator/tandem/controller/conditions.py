@@ -22,6 +22,7 @@ from tandem.planner.readings import MOST_INTERVAL_S, MOST_RATE_RPS, usable
 from tandem.planner.words import share
 
 TRUE, FALSE, UNKNOWN = ConditionState.TRUE, ConditionState.FALSE, ConditionState.UNKNOWN
+LEAST_TO_JUDGE = 20  # requests: fewer would call a cold start's first misses a missed objective
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +157,9 @@ def _slo_met(look: Look) -> Claim | None:
     if attained is None:
         message = f"No request ended within {span}."
         return Claim(Type.SLO_MET, UNKNOWN, Reason.NO_REQUESTS, message)
+    if look.recent.finished < LEAST_TO_JUDGE:
+        message = f"{look.recent.finished:.0f} requests ended within {span}: too few to judge."
+        return Claim(Type.SLO_MET, UNKNOWN, Reason.TOO_FEW, message)
     met = attained >= asked
     message = f"{share(attained)} of the requests of {span} met both targets, {share(asked)} asked."
     return Claim(

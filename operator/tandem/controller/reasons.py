@@ -38,6 +38,7 @@ class Reason(StrEnum):
     ATTAINED = "Attained"  # of the last minutes' requests, the share asked for met both targets
     MISSED = "Missed"  # a smaller share did
     NO_REQUESTS = "NoRequests"  # none ended, so there is nothing to judge
+    TOO_FEW = "TooFewRequests"  # too few ended to judge by
     PODS_PLACED = "PodsPlaced"  # every pod has a node
     WITHIN_BOUNDS = "WithinBounds"  # ready pods keep to the ratio, or none was set
     OUT_OF_BOUNDS = "OutOfBounds"  # they do not
