@@ -150,6 +150,7 @@ def test_an_api_server_that_is_away_is_waited_for(place: Place) -> None:
     )
 
 
+@pytest.mark.full
 def test_an_api_server_that_takes_5_s_for_each_answer_is_borne(place: Place) -> None:
     before, failed = engine_uids(place.sick), place.turns(place.sick, "error")
     with place.api.spoilt(Fault(wait_s=5.0, writes_only=False)):
@@ -175,6 +176,7 @@ def test_watches_that_break_off_within_an_event_lose_nothing(place: Place) -> No
     assert len(engine_uids(place.sick)) == 1 + decodes
 
 
+@pytest.mark.full
 def test_a_fleet_that_is_deleted_while_no_watch_tells_it_stays_deleted(place: Place) -> None:
     gone = Fleet(place.sick.box, SICK, "gone")
     gone.apply(emulated("gone"))

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from e2e.cluster import network
 
 pytestmark = pytest.mark.e2e
 
@@ -158,6 +159,13 @@ def kill_while_starting(daemon: str) -> None:
             assert time.monotonic() < deadline_s
             time.sleep(0.01)
         up.kill()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _on_the_machine() -> Iterator[None]:
+    """Look at the machine's own network, whichever one the tests before this were in."""
+    with network.left():
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)

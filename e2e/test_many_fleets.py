@@ -27,7 +27,7 @@ from tandem.planner.model import Memory
 from tandem.planner.observation import Figure, LengthCounts, Observation, PodCounts, Traffic
 from tandem.planner.plan import plan
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.full]  # a minute and a half
 
 NAMESPACE = f"e2e-many-{os.getpid()}"
 FLEETS = 100

@@ -129,7 +129,7 @@ def test_two_fleets_do_not_touch_each_other(fleet: Fleet) -> None:
     one.until_ready()
     two.until_ready()
     before = engine_uids(two)
-    one.play(steady(4, 1200, 60), 15)
+    one.play(steady(4, 1200, 60), 4)
     one.kubectl("delete", "dllm", "one")
 
     one.until("the first is gone", lambda: not one.pods("prefill") + one.pods("decode"), 60)

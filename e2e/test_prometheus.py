@@ -31,7 +31,7 @@ from tandem.planner.observation import Figure, LengthCounts, Missing
 from tandem.planner.plan import plan
 from tandem.planner.spec import Behavior, FleetSpec, RoleSpec, Slo
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.full]  # the cluster shows the same within less
 
 NAMESPACE, FLEET, MODEL = "team-a", "chat", "tiny"
 RATE_RPS, INPUT_TOKENS, OUTPUT_TOKENS = 8.0, 2000, 40

@@ -5,7 +5,8 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 from e2e.cluster.places import NETNS, NETNS_PATH, NODE_IP, BoxError
 
@@ -45,20 +46,32 @@ def inside_command() -> list[str]:
     return ["nsenter", f"--net={NETNS_PATH}", "--"]
 
 
-@contextmanager
-def entered() -> Iterator[None]:
+_MACHINE = os.open("/proc/self/ns/net", os.O_RDONLY)  # where this process began
+
+
+def entered() -> AbstractContextManager[None]:
     """Move this thread, and those it starts, into the namespace and back again."""
+    return _moved(NETNS_PATH)
+
+
+def left() -> AbstractContextManager[None]:
+    """Move this thread, and those it starts, to where the process began and back again."""
+    return _moved(Path(f"/proc/self/fd/{_MACHINE}"))
+
+
+@contextmanager
+def _moved(namespace: Path) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
-        raise BoxError("only the main thread moves into the cluster's network")
-    outside = os.open("/proc/self/ns/net", os.O_RDONLY)
-    inside = os.open(NETNS_PATH, os.O_RDONLY)
+        raise BoxError("only the main thread moves between networks")
+    before = os.open("/proc/self/ns/net", os.O_RDONLY)
+    after = os.open(namespace, os.O_RDONLY)
     try:
-        _set_namespace(inside)
+        _set_namespace(after)
         yield
     finally:
-        _set_namespace(outside)
-        os.close(inside)
-        os.close(outside)
+        _set_namespace(before)
+        os.close(after)
+        os.close(before)
 
 
 def _set_namespace(descriptor: int) -> None:
