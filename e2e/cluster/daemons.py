@@ -54,7 +54,9 @@ class Daemon:
             check=True,
         )
         pid = int(started.stdout)
-        self.pid_file.write_text(f"{pid} {_born(pid)}")
+        partial = self.pid_file.with_suffix(".partial")
+        partial.write_text(f"{pid} {_born(pid)}")
+        partial.replace(self.pid_file)  # whole or not at all: we may be killed here, or looked at
 
     def alive(self) -> bool:
         """True while the process that was started runs, whatever became of its number."""
