@@ -18,6 +18,7 @@ from e2e.cluster import images
 from e2e.cluster.access import Box
 from e2e.cluster.places import LOGS, direct_environment
 from e2e.manifests import NAMESPACE
+from e2e.processes import end
 
 from tandem.cluster.exposition import samples
 from tandem.cluster.local.addresses import LOOPBACK, free_port
@@ -114,12 +115,7 @@ def operator(
         _wait(made)
         yield made
     finally:
-        process.terminate()
-        try:
-            process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process, END_S)
 
 
 def _wait(made: Operator) -> None:

@@ -12,6 +12,7 @@ from urllib.request import urlopen
 
 from e2e.cluster.places import direct_environment
 from e2e.conftest import missing
+from e2e.processes import end
 
 from tandem.cluster.local.addresses import LOOPBACK, free_port
 
@@ -68,12 +69,7 @@ def running(folder: Path, configuration: str, address: str) -> Iterator[str]:
         _wait(f"http://{address}/-/ready", process, log)
         yield f"http://{address}"
     finally:
-        process.terminate()
-        try:
-            process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process, END_S)
 
 
 def _wait(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:

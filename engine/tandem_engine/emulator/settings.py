@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from tandem.errors import InvalidInputError
 from tandem.perf.engine_profile import EngineProfile
+from tandem_engine.vllm.command import LEAST_LEASE_S
 
-LEAST_LEASE_S = 6  # the decode side beats every lease // 6 seconds, in integers, as NIXL does
 MOST_CONTEXT_TOKENS = 131_072  # of most models; a chat without max_tokens runs to the end of it
 LAST_PORT = 65_535
 SIDE_CHANNEL_OFFSET = 1_000

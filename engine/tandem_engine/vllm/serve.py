@@ -11,9 +11,14 @@ from pathlib import Path
 from typing import NoReturn
 
 from tandem.errors import InvalidInputError
-from tandem_engine.vllm.command import CPU_KV_BYTES, EngineSpec, command, environment
+from tandem_engine.vllm.command import (
+    CPU_KV_BYTES,
+    LEAST_LEASE_S,
+    EngineSpec,
+    command,
+    environment,
+)
 
-_LEAST_LEASE_S = 6  # vLLM renews every N // 6 seconds
 _CPU_TOKENS = 2048  # of one request and of one step, on one core; on a GPU vLLM knows better
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")  # to listen on, but not to be found at
 
@@ -47,8 +52,8 @@ def run(flags: argparse.Namespace) -> int:
 
 def spec(flags: argparse.Namespace) -> EngineSpec:
     """What the flags say."""
-    if flags.kv_lease < _LEAST_LEASE_S:
-        raise InvalidInputError("--kv-lease", flags.kv_lease, f"at least {_LEAST_LEASE_S}")
+    if flags.kv_lease < LEAST_LEASE_S:
+        raise InvalidInputError("--kv-lease", flags.kv_lease, f"at least {LEAST_LEASE_S}")
     on_cpu = flags.cpu_core is not None
     most_tokens = _CPU_TOKENS if on_cpu else None
     return EngineSpec(

@@ -4,8 +4,6 @@ Deployments are watched, so one that was deleted or edited is made right at the 
 are written when what they shall be has changed, and all of them once in a while.
 """
 
-import hashlib
-import json
 import random
 import time
 from collections.abc import Mapping, Sequence
@@ -36,7 +34,6 @@ class _Child:
     """One child as it shall be, and when it may be written again."""
 
     body: Body
-    digest: str
     again_s: float = 0.0
 
     @property
@@ -62,9 +59,7 @@ class Children:
         fresh = {(body["kind"], body["metadata"]["name"]): body for body in bodies}
         known = self._children
         self._children = {
-            place: known[place]
-            if place in known and known[place].digest == _digest(body)
-            else _Child(body, _digest(body))
+            place: known[place] if place in known and known[place].body == body else _Child(body)
             for place, body in fresh.items()
         }
         self._untried = True
@@ -125,7 +120,3 @@ class Children:
 
 def _version(body: Body) -> object:
     return body["metadata"].get("resourceVersion")
-
-
-def _digest(body: Body) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

@@ -61,7 +61,7 @@ class Connection:
             raise ConnectionRefusedError(str(error)) from error
         except aiohttp.ClientError as error:
             raise ConnectionError(str(error) or type(error).__name__) from error
-        return Answer(response.status, _object(text), _seconds(response.headers))
+        return Answer(response.status, json_object(text), _seconds(response.headers))
 
 
 async def _client() -> Any:
@@ -89,7 +89,7 @@ async def _log_in(configuration: Any) -> None:
         raise TandemError(f"no way to a cluster: {error} ({tried})") from error
 
 
-def _object(text: bytes) -> dict[str, Any]:
+def json_object(text: bytes) -> dict[str, Any]:
     """The JSON object of an answer; what is none becomes the message of one."""
     try:
         body = json.loads(text)

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 
 from tandem.cluster.kubernetes.api_error import api_error
-from tandem.cluster.kubernetes.connection import Connection
+from tandem.cluster.kubernetes.connection import Connection, json_object
 from tandem.cluster.kubernetes.request import Request
 
 _CONNECT_S = 10.0
@@ -40,7 +40,7 @@ class WatchConnection(Connection):
             response = await self._client.call_api(*prepared, _request_timeout=timeout)
             async with response.response as answer:
                 if answer.status != HTTPStatus.OK:
-                    raise api_error("WATCH pods", answer.status, _object(await answer.read()))
+                    raise api_error("WATCH pods", answer.status, json_object(await answer.read()))
                 async for line in answer.content:
                     yield _event(line)
         except aiohttp.ClientError as error:
@@ -52,10 +52,3 @@ def _event(line: bytes) -> dict[str, Any]:
     if not isinstance(event, dict):
         raise ValueError("an event is a JSON object")  # noqa: TRY004 - said as the parser does
     return event
-
-
-def _object(text: bytes) -> dict[str, Any]:
-    try:
-        return _event(text)
-    except ValueError:
-        return {"message": text.decode(errors="replace")}
