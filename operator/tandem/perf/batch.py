@@ -1,4 +1,4 @@
-"""The decode batch of one engine: an iteration costs O(1), whatever its size.
+"""The decode batch of one engine: an iteration costs O(1), whatever its size, and so do many at once.
 
 Lengths follow from the iteration count, finishers from a heap, and how many sequences open a new KV
 block in an iteration from a count per phase (KV length modulo block size, at iteration 0).
@@ -29,6 +29,32 @@ class DecodeBatch:
         """KV blocks that the next iteration opens."""
         return self._phases[-self._iteration % len(self._phases)]
 
+    def opened(self, iterations: int) -> int:
+        """KV blocks that the next so many iterations open: each member one in every full round."""
+        phases, now = self._phases, self._iteration
+        rounds, rest = divmod(iterations, len(phases))
+        blocks = rounds * len(self.members)
+        for later in range(rest):
+            blocks += phases[-(now + later) % len(phases)]
+        return blocks
+
+    def most_within(self, blocks: int) -> int:
+        """The most iterations that open no more than so many blocks."""
+        phases, now = self._phases, self._iteration
+        rounds, blocks = divmod(blocks, len(self.members))
+        iterations = rounds * len(phases)
+        while blocks >= phases[-(now + iterations) % len(phases)]:
+            blocks -= phases[-(now + iterations) % len(phases)]
+            iterations += 1
+        return iterations
+
+    def until_end(self) -> int:
+        """Iterations until the first member emits its last token."""
+        ends = self._ends
+        while not self._is_live(ends[0]):
+            heapq.heappop(ends)
+        return ends[0][0] - self._iteration
+
     def last(self) -> Sequence:
         """The sequence that joined last."""
         return next(reversed(self.members.values()))
@@ -54,17 +80,24 @@ class DecodeBatch:
         sequence.emitted_before += age
         return kv_tokens
 
-    def advance(self) -> list[Sequence]:
-        """One iteration passes; returns those that emitted their last token (still members)."""
-        self._iteration += 1
-        self.context_tokens += len(self.members)
-        ended = []
+    def advance(self, iterations: int = 1) -> list[Sequence]:
+        """Iterations pass, not beyond the first member's last token.
+
+        Returns those that emitted their last token (still members).
+        """
+        self._iteration += iterations
+        self.context_tokens += iterations * len(self.members)
+        ended: list[Sequence] = []
         while self._ends and self._ends[0][0] <= self._iteration:
-            _, order, sequence = heapq.heappop(self._ends)
-            if self.members.get(sequence.key) is sequence and sequence.order == order:
-                ended.append(sequence)
+            end = heapq.heappop(self._ends)
+            if self._is_live(end):
+                ended.append(end[2])
         return ended
 
     def emitted(self, sequence: Sequence) -> int:
         """Tokens that a member has emitted so far."""
         return sequence.emitted_before + self._iteration - sequence.joined_iteration
+
+    def _is_live(self, end: tuple[int, int, Sequence]) -> bool:
+        _, order, sequence = end
+        return sequence.order == order and self.members.get(sequence.key) is sequence
