@@ -65,6 +65,17 @@ def test_a_decode_step_takes() -> None:
     assert PROFILE.decode.step_s(10, 2000) == pytest.approx(0.005 + 0.001 + 0.002)
 
 
+@given(st.integers(0, 300), st.integers(0, 10**6), st.integers(1, 500))
+def test_a_decode_run_is_its_steps_in_turn(decoding: int, context: int, most: int) -> None:
+    iterations, first_s, slope_s = PROFILE.decode_run(decoding, context, most)
+
+    assert iterations == most
+    last = iterations - 1
+    assert first_s + last * slope_s == pytest.approx(
+        PROFILE.step_s([], decoding, context + last * decoding if decoding else 0), rel=1e-12
+    )
+
+
 def test_a_transfer_takes_its_latency_and_its_bytes() -> None:
     assert PROFILE.transfer_s(500) == pytest.approx(0.001 + 0.5)
 

@@ -185,6 +185,15 @@ class EngineProfile:
         shared_s = min(self.prefill.a_s, self.decode.alpha_s) if chunks and decoding else 0.0
         return prompt_s + decode_s - shared_s
 
+    def decode_run(self, decoding: int, context_tokens: int, most: int) -> tuple[int, float, float]:
+        """(iterations, first_s, slope_s): iteration i of a constant decode batch takes first + i slope.
+
+        The three-term form is linear in the context, which grows by `decoding` tokens an iteration,
+        so that one run covers all of `most`.
+        """
+        first_s = self.decode.step_s(decoding, context_tokens) if decoding else 0.0
+        return most, first_s, self.decode.gamma_s_per_token * decoding
+
     def transfer_s(self, tokens: float) -> float:
         """Seconds to move the KV of `tokens` over an idle link."""
         return (
