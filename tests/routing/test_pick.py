@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from tandem.api.role import Role
 from tandem.perf.engine_profile import DecodeCost
 from tandem.routing import pick
+from tandem.routing.load import DecodeField, PodLoad, PrefillField
 from tandem.routing.model import RoutePod, RouteRequest
-from tandem.routing.pick import PodLoad
 
 COST = DecodeCost(alpha_s=0.010, beta_s_per_sequence=0.001, gamma_s_per_token=1e-6)
 ASKED = RouteRequest(
@@ -64,7 +64,7 @@ def decoding(name: str, sequences: int, tokens_each: int = 100, **fields: object
     ],
 )
 def test_a_prefill_pod_is_picked(loads: list[PodLoad], expected: str | None) -> None:
-    found = pick.prefill(loads, ASKED)
+    found = pick.prefill(PrefillField(loads), ASKED)
     assert (found.pod.name if found else None) == expected
 
 
@@ -74,7 +74,6 @@ def test_a_prefill_pod_is_picked(loads: list[PodLoad], expected: str | None) -> 
         pytest.param([decoding("a", 3), decoding("b", 1)], 0.05, "b", id="the shortest step"),
         pytest.param([decoding("a", 3), decoding("b", 1)], 0.001, "a", id="one takes the excess"),
         pytest.param([decoding("a", 0, draining=True)], 0.05, None, id="no draining pod"),
-        pytest.param([decoding("a", 0, revision="2")], 0.05, None, id="no other revision"),
         pytest.param(
             [decoding("a", 1, capacity=1199), decoding("b", 3)], 0.05, "b", id="one with room"
         ),
@@ -83,7 +82,7 @@ def test_a_prefill_pod_is_picked(loads: list[PodLoad], expected: str | None) -> 
     ],
 )
 def test_a_decode_pod_is_picked(loads: list[PodLoad], tpot_s: float, expected: str | None) -> None:
-    found = pick.decode(loads, ASKED, "", COST, tpot_s)
+    found = pick.decode(DecodeField(loads, COST), ASKED, COST, tpot_s)
     assert (found.pod.name if found else None) == expected
 
 
@@ -100,7 +99,7 @@ def test_a_decode_pod_within_the_target_is_never_left_for_one_beyond_it(
     def step_s(each: PodLoad) -> float:
         return COST.step_s(len(each.tokens) + 1, each.tokens_sum + 1100)
 
-    found = pick.decode(loads, ASKED, "", COST, tpot_s)
+    found = pick.decode(DecodeField(loads, COST), ASKED, COST, tpot_s)
     assert found is not None
     if any(step_s(each) <= tpot_s for each in loads):
         assert step_s(found) == min(map(step_s, loads))
@@ -126,9 +125,54 @@ def test_a_load_is_the_sum_of_what_is_on_it(actions: list[str], data: st.DataObj
 
 
 def test_a_finishing_pod_takes_a_decode_leg_only_where_no_other_can() -> None:
-    going = load("a", Role.DECODE, revision="1", draining=True)
+    going = load("a", Role.DECODE, draining=True)
     going.pod = replace(going.pod, finishing=True)
-    other, stays = load("b", Role.DECODE, revision="2"), load("c", Role.DECODE, 500, revision="1")
-    assert pick.decode([going, other], ASKED, "1", COST, 0.05) is going
-    assert pick.decode([going, stays], ASKED, "1", COST, 0.05) is stays
-    assert pick.decode([other], ASKED, "1", COST, 0.05) is None
+    stays = load("c", Role.DECODE, 500)
+    assert pick.decode(DecodeField([going], COST), ASKED, COST, 0.05) is going
+    assert pick.decode(DecodeField([going, stays], COST), ASKED, COST, 0.05) is stays
+
+
+def plainly(loads: list[PodLoad], tpot_s: float) -> PodLoad | None:
+    """The rule as it is told, every pod looked at."""
+    usable = [each for each in loads if not each.pod.draining]
+    with_room = [each for each in usable if each.room(1100)] or usable
+
+    def rank(each: PodLoad) -> tuple[float, str]:
+        return COST.step_s(len(each.tokens) + 1, each.tokens_sum + 1100), each.pod.name
+
+    within = [each for each in with_room if rank(each)[0] <= tpot_s]
+    return min(within, key=rank) if within else max(with_room, key=rank, default=None)
+
+
+PODS = st.tuples(
+    st.integers(0, 5), st.sampled_from([1, 10, 1000]), st.booleans(), st.sampled_from([500, 10_000])
+)
+
+
+@given(st.lists(PODS, max_size=9), st.sampled_from([0.005, 0.0125, 0.05]))
+def test_the_ranking_finds_whom_a_look_at_every_pod_would_find(
+    pods: list[tuple[int, int, bool, int]], tpot_s: float
+) -> None:
+    loads = [
+        decoding(f"{number}", sequences, tokens, draining=draining, capacity=capacity)
+        for number, (sequences, tokens, draining, capacity) in enumerate(pods)
+    ]
+    found = pick.decode(DecodeField(loads, COST), ASKED, COST, tpot_s)
+    assert found is plainly(loads, tpot_s)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcde"), st.integers(-5, 5)), max_size=40))
+def test_the_best_follows_every_change(changes: list[tuple[str, int]]) -> None:
+    loads = {name: load(name) for name in "abcde"}
+    field = PrefillField(loads.values())
+    for name, change in changes:
+        if change < 0:
+            loads[name].unpin(f"{-change}")
+        elif change:
+            loads[name].pin(f"{change}", change)
+        elif not loads[name].tokens:
+            loads[name].start("x", 3)
+        idle = [each for each in loads.values() if not each.tokens]
+        expected = min(idle, key=lambda each: (each.pinned_sum, each.pod.name), default=None)
+        assert field.best() is expected
+        assert field.requests == sum(len(each.tokens) for each in loads.values())

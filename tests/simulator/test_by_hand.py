@@ -79,7 +79,7 @@ def result() -> Result:
 
 def milliseconds(result: Result, name: str) -> list[float]:
     """One time of each request, in order of arrival."""
-    flights = sorted(result.flights, key=lambda flight: int(flight.route.key))
+    flights = sorted(result.flights, key=lambda flight: flight.position)
     return [getattr(flight, name) * 1000 for flight in flights]
 
 

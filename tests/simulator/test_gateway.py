@@ -15,7 +15,7 @@ from tandem.traces.model import Trace
 def flights(trace: Trace, changes: list[tuple[float, Role, int]], **others: Any) -> list[Flight]:
     """Flights in order of arrival, of a fleet of one pod a role that a script scales every 10 ms."""
     asked = scenario(trace, planner=scripted(changes), interval_s=0.01, **others)
-    return sorted(simulate(asked).flights, key=lambda flight: int(flight.route.key))
+    return sorted(simulate(asked).flights, key=lambda flight: flight.position)
 
 
 def test_a_draining_prefill_pod_keeps_its_kv_until_it_is_pulled() -> None:
@@ -23,10 +23,11 @@ def test_a_draining_prefill_pod_keeps_its_kv_until_it_is_pulled() -> None:
     run = Run(
         scenario(requests((0, 90, 3)), planner=scripted([(0.05, Role.PREFILL, 0)]), interval_s=0.05)
     )
-    (flight,) = run.result().flights
+    result = run.result()
+    (flight,) = result.flights
     assert flight.outcome is Outcome.FINISHED
-    assert flight.prefill is not None
-    assert flight.prefill.gone_s == pytest.approx(0.195)
+    (gone_s,) = (then.t_s for then in result.over_time if then.role is Role.PREFILL and then.t_s and not then.pods.draining)
+    assert gone_s == pytest.approx(0.195)
 
 
 def test_a_draining_decode_pod_finishes_what_it_has() -> None:

@@ -47,9 +47,11 @@ def test_blocks_freed_by_a_pull_let_a_waiting_prompt_begin() -> None:
     assert second.started_s == first.pulled_s == pytest.approx(0.050 + 0.045)
 
 
-def test_an_idle_fleet_costs_no_events() -> None:
-    """Two requests an hour apart: a few dozen events, not one per step of an idle engine."""
-    run = Run(scenario(requests((0, 90, 3), (3_600_000, 90, 3))))
+@pytest.mark.parametrize(("kernel", "decoding"), [("exact", 3), ("closed", 1)])
+def test_an_idle_fleet_costs_no_events(kernel: str, decoding: int) -> None:
+    """Two requests an hour apart: a dozen events, not one per step of an idle engine."""
+    trace = requests((0, 90, 3), (3_600_000, 90, 3))
+    run = Run(scenario(trace, kernel=kernel))
     run.result()
-    events = run.clock._count
-    assert events == 2 * (1 + 1 + 1 + 3), "each: it comes, is prefilled, pulled, and emits 3 tokens"
+    events = run.clock.events
+    assert events == 2 * (1 + 1 + 1 + decoding), "each: it comes, is prefilled, pulled, decodes"

@@ -75,7 +75,7 @@ def simulated(gaps_s: Floats, services_s: Floats, servers: int) -> Floats:
     fleet = {Role.PREFILL: servers, Role.DECODE: 1}
     trace = Trace(name="Poisson", requests=requests)
     result = simulate(scenario(trace, fleet, profile=PROFILE, drain_s=1e6))
-    waits = {int(f.route.key): (f.started_s or 0.0) - f.arrival_s for f in result.flights}
+    waits = {f.position: (f.started_s or 0.0) - f.arrival_s for f in result.flights}
     return np.array([waits[key] for key in sorted(waits)])
 
 

@@ -11,7 +11,7 @@ from tandem.api.role import Role
 from tandem.gateway.failures import WaitedTooLongError
 from tandem.gateway.pairing import paired
 from tandem.routing.model import RoutePod, RouteRequest
-from tandem.routing.pick import PodLoad
+from tandem.routing.load import PodLoad
 from tandem.routing.router import Router
 
 
@@ -37,6 +37,10 @@ class Dispatch:
     def loads(self, role: Role) -> Sequence[PodLoad]:
         """The pods of a role with what was sent to them."""
         return self._router.loads(role)
+
+    def decode_step_s(self, tokens: int) -> float:
+        """Seconds of an iteration at an average decode pod, a request of so many tokens among its own."""
+        return self._router.decode_step_s(tokens)
 
     async def prefill_pod(self, request: RouteRequest, wait_s: float) -> RoutePod:
         """The pod that takes the prefill leg, once it is the request's turn."""

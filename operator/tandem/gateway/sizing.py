@@ -1,6 +1,6 @@
 """What a request will cost, in the router's terms."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from tandem.api.role import Role
 from tandem.errors import InvalidInputError
@@ -8,7 +8,6 @@ from tandem.gateway.request import ClientRequest
 from tandem.gateway.settings import Settings
 from tandem.gateway.tokens import LengthEstimates
 from tandem.routing.model import RouteRequest
-from tandem.routing.pick import PodLoad
 
 
 class Sizing:
@@ -25,17 +24,21 @@ class Sizing:
             raise InvalidInputError("prompt", f"{tokens} tokens", f"at most {most} tokens of KV")
 
     def route_request(
-        self, request: ClientRequest, key: str, arrival_s: float, decode: Sequence[PodLoad]
+        self, request: ClientRequest, key: str, arrival_s: float, decode_step_s: Callable[[int], float]
     ) -> RouteRequest:
-        """The request as the router sees it; an estimate above what a pod holds is cut to that."""
+        """The request as the router sees it; an estimate above what a pod holds is cut to that.
+
+        `decode_step_s` tells how long an iteration with so many more tokens takes.
+        """
         tokens = min(self.lengths.input_tokens(request), self._settings.kv_tokens)
+        transfer_s = self._settings.profiles[Role.DECODE].transfer_s(tokens)
         return RouteRequest(
             key=key,
             arrival_s=arrival_s,
             deadline_s=arrival_s + self._settings.ttft_s,
             input_tokens=tokens,
             service_s=self._settings.profiles[Role.PREFILL].prefill_s(tokens),
-            after_prefill_s=self._after_prefill_s(tokens, decode),
+            after_prefill_s=transfer_s + decode_step_s(tokens),
             output_tokens=self.lengths.output_tokens(request),
         )
 
@@ -43,11 +46,3 @@ class Sizing:
         """Seconds until the prompts that wait now are prefilled."""
         cost = self._settings.profiles[Role.PREFILL].prefill
         return queued_tokens * cost.b_s_per_token / max(1, prefill_pods)
-
-    def _after_prefill_s(self, tokens: int, decode: Sequence[PodLoad]) -> float:
-        """Transfer, and one step of a decode pod that has as much to do as they have on average."""
-        pods = max(1, len(decode))
-        batch = 1 + sum(len(load.tokens) for load in decode) / pods
-        context = tokens + sum(load.tokens_sum for load in decode) / pods
-        profile = self._settings.profiles[Role.DECODE]
-        return profile.transfer_s(tokens) + profile.decode.step_s(batch, context)

@@ -15,22 +15,52 @@ Rules, as in vLLM's scheduler:
 
 from collections import deque
 from dataclasses import dataclass
+from math import sqrt
 
 from tandem.errors import InvalidInputError
 from tandem.perf.batch import DecodeBatch
 from tandem.perf.engine_profile import EngineProfile
 from tandem.perf.sequence import Sequence, Stage
+from tandem.perf.step_times import StepTimes
 
 Chunk = tuple[Sequence, int, int]  # tokens from, to
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Step:
-    """One iteration that was begun: how long it takes and what it works on."""
+    """Iterations that were begun: how long they take and what they work on.
 
-    seconds: float
+    One iteration, or a run of them in which a constant batch decodes and nothing else happens:
+    iteration i, from 0, takes `first_s + i * slope_s`.
+    """
+
     decoding: int
     chunks: tuple[Chunk, ...]
+    first_s: float
+    slope_s: float = 0.0
+    iterations: int = 1
+
+    @property
+    def seconds(self) -> float:
+        """Of all its iterations."""
+        return self.lasts_s(self.iterations)
+
+    def lasts_s(self, iterations: int) -> float:
+        """Seconds of the first so many iterations."""
+        return iterations * self.first_s + self.slope_s * (iterations * (iterations - 1) / 2)
+
+    def passed(self, seconds: float) -> int:
+        """Whole iterations in the first so many seconds, the last one never among them."""
+        if self.iterations == 1:
+            return 0
+        base_s = self.first_s - self.slope_s / 2
+        root_s = sqrt(max(0.0, base_s * base_s + 2 * self.slope_s * seconds))
+        count = min(int(2 * seconds / (base_s + root_s)), self.iterations - 1)
+        while count and self.lasts_s(count) > seconds:
+            count -= 1
+        while count < self.iterations - 1 and self.lasts_s(count + 1) <= seconds:
+            count += 1
+        return count
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +81,9 @@ class Outcome:
 class Engine:
     """State of one replica; see the module's text for its rules."""
 
-    def __init__(self, profile: EngineProfile) -> None:
+    def __init__(self, profile: EngineProfile, times: StepTimes | None = None) -> None:
         self.profile = profile
+        self.times: StepTimes = profile if times is None else times
         self.blocks_total = profile.kv.capacity_tokens // profile.kv.block_tokens
         self.blocks_free = self.blocks_total
         self.preemptions = 0
@@ -111,28 +142,59 @@ class Engine:
 
     # -- the iteration ----------------------------------------------------------------------------
 
-    def begin(self) -> Step | None:
-        """Schedule the next iteration; None when there is nothing that can be computed now."""
+    def begin(self, most: int = 1) -> Step | None:
+        """Schedule the next iteration; None when there is nothing that can be computed now.
+
+        With `most` above 1 it is a run of up to so many iterations where nothing but the caller can
+        change what they work on: up to the first last token, or until KV blocks lack.
+        """
         assert self._step is None, "begin() before end()"
         self._join_arrived()
         self._make_room()
         chunks = self._schedule_prompts(self.profile.batch_tokens - len(self.batch))
         decoding = len(self.batch)
-        if not decoding and not chunks:
-            return None
-        spans = [(start, end) for _, start, end in chunks]
-        step_s = self.profile.step_s(spans, decoding, self.batch.context_tokens)
-        self._step = Step(step_s, decoding, chunks)
+        if chunks:
+            spans = [(start, end) for _, start, end in chunks]
+            step_s = self.times.step_s(spans, decoding, self.batch.context_tokens)
+            self._step = Step(decoding, chunks, step_s)
+        elif decoding:
+            self._step = self._run(decoding, most)
         return self._step
 
+    def go_on(self, iterations: int) -> None:
+        """So many iterations of a run are over, and the rest of it goes on."""
+        step = self._step
+        assert step is not None
+        assert iterations < step.iterations, "go_on() at the end of a run"
+        self.blocks_free -= self.batch.opened(iterations + 1) - self.batch.new_blocks
+        self.batch.advance(iterations)
+        step.iterations -= iterations
+        step.first_s += iterations * step.slope_s
+
+    def run_fits(self) -> bool:
+        """Whether the blocks that the rest of the run opens are still free."""
+        step = self._step
+        if step is None or step.iterations == 1:
+            return True
+        return self.batch.opened(step.iterations) - self.batch.new_blocks <= self.blocks_free
+
+    def stop_run(self) -> None:
+        """Let the run end with the iteration it is in."""
+        if self._step is not None:
+            self._step.iterations = 1
+
     def end(self) -> Outcome:
-        """Account for the iteration that `begin` started."""
+        """Account for all iterations that `begin` started and that are not accounted for yet."""
         step, self._step = self._step, None
         assert step is not None, "end() without begin()"
-        finished = self.batch.advance() if step.decoding else []
+        if step.iterations > 1:
+            self.blocks_free -= self.batch.opened(step.iterations) - self.batch.new_blocks
+        finished = self.batch.advance(step.iterations) if step.decoding else []
         for sequence in finished:
             self._leave_batch(sequence)
             self._finish(sequence)
+        if not step.chunks:
+            return Outcome((), tuple(finished))
         prefilled: list[Sequence] = []
         for sequence, _, end in step.chunks:
             if sequence.stage is not Stage.PREFILLING:
@@ -171,6 +233,14 @@ class Engine:
         return sum(s.stage is Stage.PINNED for s in self._known.values())
 
     # -- decoding ---------------------------------------------------------------------------------
+
+    def _run(self, decoding: int, most: int) -> Step:
+        """As many iterations as pass before the batch changes by itself."""
+        if most > 1:
+            spare = self.blocks_free + self.batch.new_blocks  # the first iteration has its own
+            most = min(most, self.batch.until_end(), self.batch.most_within(spare))
+        count, first_s, slope_s = self.times.decode_run(decoding, self.batch.context_tokens, most)
+        return Step(decoding, (), first_s, slope_s, count)
 
     def _join_arrived(self) -> None:
         arrived, self._arrived = self._arrived, []

@@ -1,6 +1,5 @@
 """One request inside an engine."""
 
-from dataclasses import dataclass
 from enum import StrEnum, auto
 
 
@@ -15,29 +14,44 @@ class Stage(StrEnum):
     GONE = auto()
 
 
-@dataclass(slots=True, kw_only=True, eq=False)  # one is itself and no other: looked up by identity
 class Sequence:
     """A prompt of `input_tokens` that shall emit `output_tokens`.
 
     `remote_kv`: the prompt's KV comes from a peer, so nothing of it is computed here. Give it
     `emitted_before=1` where the user has the peer's token already: the first step computes that one.
     `pin`: keep the KV after the last token, until it is released (the prefill leg).
+
+    Attributes:
+        computed_tokens: of the prompt, and after a preemption of what was emitted too.
+        emitted_before: tokens emitted before the present stay in the batch.
+        blocks: held while not decoding; while decoding they follow from the length.
+
     """
 
-    key: str
-    input_tokens: int
-    output_tokens: int
-    cached_tokens: int = 0
-    remote_kv: bool = False
-    pin: bool = False
-
-    stage: Stage = Stage.WAITING
-    computed_tokens: int = 0  # of the prompt, and after a preemption of what was emitted too
-    emitted_before: int = 0  # tokens emitted before the present stay in the batch
-    joined_iteration: int = 0
-    kv_at_join: int = 0
-    blocks: int = 0  # held while not decoding; while decoding they follow from the length
-    order: int = 0
+    def __init__(
+        self,
+        *,
+        key: str,
+        input_tokens: int,
+        output_tokens: int,
+        cached_tokens: int = 0,
+        remote_kv: bool = False,
+        pin: bool = False,
+        emitted_before: int = 0,
+    ) -> None:
+        self.key = key
+        self.input_tokens = input_tokens
+        self.output_tokens = output_tokens
+        self.cached_tokens = cached_tokens
+        self.remote_kv = remote_kv
+        self.pin = pin
+        self.emitted_before = emitted_before
+        self.stage = Stage.WAITING
+        self.computed_tokens = 0
+        self.joined_iteration = 0
+        self.kv_at_join = 0
+        self.blocks = 0
+        self.order = 0
 
     @property
     def target_tokens(self) -> int:

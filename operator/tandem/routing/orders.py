@@ -6,6 +6,7 @@ late last. First-come order turns 2 % of overload into 100 % of misses.
 
 import heapq
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Protocol
 
 from tandem.routing.model import RouteRequest
@@ -50,8 +51,8 @@ class FeasibleFirst:
     """By deadline among those that can still meet it; the others wait behind them all."""
 
     def __init__(self) -> None:
-        self._on_time = _Sorted(lambda request: request.deadline_s)
-        self._late = _Sorted(lambda request: request.arrival_s)
+        self._on_time = _Sorted(_deadline_s)
+        self._late = _Sorted(_arrival_s)
 
     def push(self, request: RouteRequest) -> None:
         """Let a request wait."""
@@ -74,8 +75,16 @@ class FeasibleFirst:
         return self._late
 
 
+def _deadline_s(request: RouteRequest) -> float:
+    return request.deadline_s
+
+
+def _arrival_s(request: RouteRequest) -> float:
+    return request.arrival_s
+
+
 ORDERS: Mapping[str, Callable[[], Order]] = {
     "feasible-first": FeasibleFirst,
-    "fcfs": lambda: _Sorted(lambda request: request.arrival_s),
-    "edf": lambda: _Sorted(lambda request: request.deadline_s),
+    "fcfs": partial(_Sorted, _arrival_s),
+    "edf": partial(_Sorted, _deadline_s),
 }

@@ -6,21 +6,23 @@ come at any point.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from tandem.api.role import Role
 from tandem.perf.engine_profile import DecodeCost
 from tandem.routing import pick
+from tandem.routing.load import DecodeField, PodLoad, PrefillField
 from tandem.routing.model import RoutePod, RouteRequest
 from tandem.routing.orders import ORDERS
 
 
-@dataclass(slots=True)
 class _Flight:
-    request: RouteRequest
-    queued: bool = True
-    prefill: pick.PodLoad | None = None
-    decode: pick.PodLoad | None = None
+    """A request and where its legs are."""
+
+    def __init__(self, request: RouteRequest) -> None:
+        self.request = request
+        self.queued = True
+        self.prefill: PodLoad | None = None
+        self.decode: PodLoad | None = None
 
 
 class Router:
@@ -33,21 +35,50 @@ class Router:
         self._tpot_s = tpot_s
         self._order = ORDERS[order]()
         self._flights: dict[str, _Flight] = {}
-        self._known: dict[str, pick.PodLoad] = {}  # listed pods, and others with requests in flight
-        self._listed: dict[Role, list[pick.PodLoad]] = {role: [] for role in Role}
+        self._known: dict[str, PodLoad] = {}  # listed pods, and others with requests in flight
+        self._listed: dict[Role, list[PodLoad]] = {role: [] for role in Role}
+        self._prefills = PrefillField(())
+        self._decodes: dict[str, DecodeField] = {}  # by revision
         self.queued_requests = 0
         self.queued_tokens = 0
 
     def set_pods(self, pods: Iterable[RoutePod]) -> None:
         """Replace the pods that can be routed to; one that comes back still has what it had."""
+        for load in self._known.values():
+            load.field = None
         listed = [self._load(pod) for pod in pods]
         busy = [load for load in self._known.values() if load.tokens or load.pinned]
         self._known = {load.pod.name: load for load in (*busy, *listed)}
         self._listed = {role: [x for x in listed if x.pod.role is role] for role in Role}
+        self._prefills = PrefillField(self._listed[Role.PREFILL])
+        decodes = self._listed[Role.DECODE]
+        self._decodes = {
+            revision: DecodeField([x for x in decodes if x.pod.revision == revision], self._cost)
+            for revision in {load.pod.revision for load in decodes}
+        }
 
-    def loads(self, role: Role) -> Sequence[pick.PodLoad]:
+    def loads(self, role: Role) -> Sequence[PodLoad]:
         """The pods of a role with what was sent to them."""
         return self._listed[role]
+
+    def can_decode(self) -> bool:
+        """Whether some decode pod takes new requests."""
+        for field in self._decodes.values():
+            if field.best() is not None:
+                return True
+        return False
+
+    def decode_step_s(self, tokens: int) -> float:
+        """Seconds of an iteration at a decode pod with as much to do as they have on average.
+
+        A request of so many tokens is among its own.
+        """
+        requests = tokens_there = 0
+        for field in self._decodes.values():
+            requests += field.requests
+            tokens_there += field.tokens
+        pods = max(1, len(self._listed[Role.DECODE]))
+        return self._cost.step_s(1 + requests / pods, tokens + tokens_there / pods)
 
     def enqueue(self, request: RouteRequest) -> None:
         """Let a request wait for a prefill pod; one that failed before its first token may come again."""
@@ -59,13 +90,12 @@ class Router:
 
     def start_prefill(self, now_s: float) -> tuple[RouteRequest, RoutePod] | None:
         """The next request and the pod that takes it now; None when nobody waits or no pod is free."""
-        loads = self.loads(Role.PREFILL)
-        if not any(not load.tokens and not load.pod.draining for load in loads):
+        if self._prefills.best() is None:
             return None
         request = self._next(now_s)
         if request is None:
             return None
-        load = pick.prefill(loads, request)
+        load = pick.prefill(self._prefills, request)
         if load is None:
             return None
         self._order.pop(now_s)
@@ -90,13 +120,10 @@ class Router:
         flight = self._flights[key]
         assert flight.prefill is not None, "start_decode before start_prefill"
         request = flight.request
-        load = pick.decode(
-            self.loads(Role.DECODE),
-            request,
-            flight.prefill.pod.revision,
-            self._cost,
-            self._tpot_s,
-        )
+        field = self._decodes.get(flight.prefill.pod.revision)
+        if field is None:
+            return None
+        load = pick.decode(field, request, self._cost, self._tpot_s)
         if load is None:
             return None
         if flight.decode is not None:
@@ -123,8 +150,8 @@ class Router:
                 load.end(key)
                 load.unpin(key)
 
-    def _load(self, pod: RoutePod) -> pick.PodLoad:
-        load = self._known.get(pod.name) or pick.PodLoad(pod)
+    def _load(self, pod: RoutePod) -> PodLoad:
+        load = self._known.get(pod.name) or PodLoad(pod)
         load.pod = pod
         return load
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tandem.api.role import Role
 from tandem.cluster.ports import PodPhase
+from tandem.perf.step_times import StepTimes
 from tandem.planner.observation import PodCounts
 from tandem.planner.spec import RoleSpec
 from tandem.simulator.clock import Clock
@@ -24,6 +25,15 @@ class Replicas:
     max: int
 
 
+@dataclass(frozen=True, slots=True)
+class PodsThen:
+    """Pods of one role from a moment on."""
+
+    t_s: float
+    role: Role
+    pods: PodCounts
+
+
 class Fleet:
     """Runs pods of each role; tells `on_change` when their list or a phase changed."""
 
@@ -33,6 +43,8 @@ class Fleet:
         roles: Mapping[Role, RoleSpec],
         events: PodEvents,
         on_change: Callable[[list[EnginePod]], None],
+        times: Mapping[Role, StepTimes],
+        most_iterations: int,
     ) -> None:
         self.desired = dict.fromkeys(roles, 0)
         self.pods: list[EnginePod] = []
@@ -40,6 +52,9 @@ class Fleet:
         self._roles = roles
         self._events = events
         self._on_change = on_change
+        self._times = times
+        self._most_iterations = most_iterations
+        self.over_time: list[PodsThen] = []
         self._made = dict.fromkeys(roles, 0)
         self._most = dict.fromkeys(roles, 0)
         self._gone: list[EnginePod] = []
@@ -117,6 +132,8 @@ class Fleet:
             name=f"{role}-{self._made[role]}",
             role=role,
             profile=self._roles[role].profile,
+            times=self._times[role],
+            most_iterations=self._most_iterations,
             clock=self._clock,
             events=self._events,
             on_gone=self._left,
@@ -137,6 +154,8 @@ class Fleet:
         self._changed()
 
     def _changed(self) -> None:
+        for role in self.desired:
+            self.over_time.append(PodsThen(self._clock.now_s, role, self.counts(role)))
         self._on_change(self.pods)
 
     def _of(self, role: Role, *phases: PodPhase) -> list[EnginePod]:

@@ -17,11 +17,11 @@ from tandem.routing.router import Router
 from tandem.simulator.clock import Clock
 from tandem.simulator.flight import Flight, Outcome
 from tandem.simulator.measure import Measurements
-from tandem.simulator.pod import EnginePod
+from tandem.simulator.pod import EnginePod, PodEvents
 from tandem.traces.request import TraceRequest
 
 
-class Gateway:
+class Gateway(PodEvents):
     """Where requests come in and answers go out; it is told by pods what happens to requests."""
 
     def __init__(
@@ -33,25 +33,29 @@ class Gateway:
         on_ended: Callable[[Flight], None],
     ) -> None:
         self.router = Router(spec.roles[Role.DECODE].profile.decode, spec.slo.tpot_s, order)
-        self.measured = Measurements(spec.slo)
+        self.measured = Measurements()
         self._clock = clock
-        self._slo = spec.slo
-        self._profiles = {role: row.profile for role, row in spec.roles.items()}
-        self._empty = {role: Engine(profile) for role, profile in self._profiles.items()}
-        self._first_token = self._profiles[Role.DECODE].first_token
+        self._ttft_s = spec.slo.ttft_s
+        self._prefill_profile = spec.roles[Role.PREFILL].profile
+        self._decode_profile = spec.roles[Role.DECODE].profile
+        self._empty_prefill = Engine(self._prefill_profile)
+        self._empty_decode = Engine(self._decode_profile)
+        self._prefill_emits = self._decode_profile.first_token is Role.PREFILL
         self._kv_lease_s = kv_lease_s
         self._on_ended = on_ended
         self._pods: dict[str, EnginePod] = {}
         self._flights: dict[str, Flight] = {}
         self._undecoded: dict[str, Flight] = {}  # prefilled, and no decode pod to send them to
+        self._requests = 0
 
     # -- what comes from outside ------------------------------------------------------------------
 
-    def arrive(self, key: str, request: TraceRequest) -> None:
-        """A request comes in."""
-        flight = Flight(request=request, route=self._route(key, request))
-        self._flights[key] = flight
-        self.measured.arrived(flight)
+    def arrive(self, position: int, request: TraceRequest) -> None:
+        """A request comes in, the one of that position in its trace."""
+        self._requests += 1
+        flight = Flight(position, request, self._route(str(self._requests), request))
+        self._flights[flight.route.key] = flight
+        self.measured.arrived(flight.arrival_s)
         if not self.fits(request):
             self._end(flight, Outcome.REFUSED)
             return
@@ -77,10 +81,9 @@ class Gateway:
 
     def fits(self, request: TraceRequest) -> bool:
         """Whether engines of this fleet could ever hold a request."""
-        legs = {Role.PREFILL: 1, Role.DECODE: request.output_tokens}
-        return all(
-            self._empty[role].fits(request.input_tokens, output) for role, output in legs.items()
-        )
+        tokens = request.input_tokens
+        prefill, decode = self._empty_prefill, self._empty_decode
+        return prefill.fits(tokens, 1) and decode.fits(tokens, request.output_tokens)
 
     def in_flight(self) -> Iterable[Flight]:
         """Requests that came and have not ended."""
@@ -93,9 +96,9 @@ class Gateway:
         flight = self._flights[key]
         flight.prefilled_s = self._clock.now_s
         self.router.prefilled(key)
-        first_here = self._first_token is Role.PREFILL and flight.first_token_s is None
+        first_here = self._prefill_emits and flight.first_token_s is None
         if first_here:
-            self._token(flight)
+            self._token(flight, self._clock.now_s)
         if first_here and flight.request.output_tokens == 1:
             self._release(flight)
             self._end(flight, Outcome.FINISHED)
@@ -114,17 +117,17 @@ class Gateway:
         self._release(flight)
         self._dispatch()
 
-    def emitted(self, key: str) -> None:
+    def emitted(self, key: str, at_s: float) -> None:
         """A token came, off the beat."""
-        self._token(self._flights[key])
+        self._token(self._flights[key], at_s)
 
     def paused(self, key: str) -> None:
         """A preempted request's last token came just now."""
         self._flights[key].last_token_s = self._clock.now_s
 
-    def beat(self, seconds: float, sequences: int) -> None:
+    def beat(self, first_s: float, slope_s: float, iterations: int, sequences: int) -> None:
         """Tokens came on the beat."""
-        self.measured.gaps.add(seconds, sequences)
+        self.measured.gaps.add_run(first_s, slope_s, iterations, sequences)
 
     def finished(self, key: str) -> None:
         """The last token came."""
@@ -137,32 +140,22 @@ class Gateway:
     def _route(self, key: str, request: TraceRequest) -> RouteRequest:
         """What the router is told; how long the answer will be it can't know, only what to expect."""
         tokens, now_s = request.input_tokens, self._clock.now_s
+        after_s = 0.0
+        if not self._prefill_emits:
+            after_s = self._decode_profile.transfer_s(tokens) + self.router.decode_step_s(tokens)
         return RouteRequest(
             key=key,
             arrival_s=now_s,
-            deadline_s=now_s + self._slo.ttft_s,
+            deadline_s=now_s + self._ttft_s,
             input_tokens=tokens,
-            service_s=self._profiles[Role.PREFILL].prefill_s(tokens),
-            after_prefill_s=self._after_prefill_s(tokens),
+            service_s=self._prefill_profile.prefill_s(tokens),
+            after_prefill_s=after_s,
             output_tokens=self.measured.expected_output_tokens,
         )
 
-    def _after_prefill_s(self, tokens: int) -> float:
-        """Transfer, and one step of a decode pod that has as much to do as they have on average."""
-        if self._first_token is Role.PREFILL:
-            return 0.0
-        loads = self.router.loads(Role.DECODE)
-        pods = max(1, len(loads))
-        batch = 1 + sum(len(load.tokens) for load in loads) / pods
-        context = tokens + sum(load.tokens_sum for load in loads) / pods
-        profile = self._profiles[Role.DECODE]
-        return profile.transfer_s(tokens) + profile.decode.step_s(batch, context)
-
     def _dispatch(self) -> None:
         """Send prompts while one waits, a pod is free, and some pod could decode them."""
-        if not self.router.queued_requests:
-            return
-        if all(load.pod.draining for load in self.router.loads(Role.DECODE)):
+        if not self.router.queued_requests or not self.router.can_decode():
             return
         while (sent := self.router.start_prefill(self._clock.now_s)) is not None:
             route, chosen = sent
@@ -187,7 +180,7 @@ class Gateway:
             input_tokens=flight.request.input_tokens,
             output_tokens=flight.request.output_tokens,
             remote_kv=True,
-            emitted_before=int(self._first_token is Role.PREFILL),
+            emitted_before=int(self._prefill_emits),
         )
         self._pods[chosen.name].serve(leg)
 
@@ -211,18 +204,17 @@ class Gateway:
         self.router.pulled(flight.route.key)
         flight.prefill.release(flight.route.key)
 
-    def _token(self, flight: Flight) -> None:
-        now_s = self._clock.now_s
+    def _token(self, flight: Flight, at_s: float) -> None:
         if flight.first_token_s is None:
-            flight.first_token_s = now_s
+            flight.first_token_s = at_s
         elif flight.last_token_s is not None:
-            self.measured.gaps.add(now_s - flight.last_token_s, 1)
-        flight.last_token_s = now_s
+            self.measured.gaps.add(at_s - flight.last_token_s, 1)
+        flight.last_token_s = at_s
 
     def _end(self, flight: Flight, outcome: Outcome) -> None:
         key = flight.route.key
-        flight.outcome, flight.ended_s = outcome, self._clock.now_s
+        flight.ended_s = self._clock.now_s
         self.router.ended(key)
         del self._flights[key]
-        self.measured.ended(flight)
+        self.measured.record(flight, outcome)
         self._on_ended(flight)

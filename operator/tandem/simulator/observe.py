@@ -1,43 +1,58 @@
 """Builds what the planner is shown from the simulated fleet, as a scrape of the real one would."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 from tandem.api.role import Role
 from tandem.planner.observation import Figure, LengthCounts, Missing, Observation, Reading, Traffic
+from tandem.planner.lengths import representative
+from tandem.planner.spec import Slo
 from tandem.simulator.clock import Clock
 from tandem.simulator.fleet import Fleet
 from tandem.simulator.gateway import Gateway
-from tandem.simulator.measure import Counts, cells
+from tandem.simulator.flight import Outcome
+from tandem.simulator.measure import Cell, cells
+from tandem.simulator.table import RequestTable
+from tandem.traces.model import Trace
 
 
 class Observer:
     """Reads counters and gauges; remembers the last reading, because a rate is a difference."""
 
-    def __init__(self, clock: Clock, gateway: Gateway, fleet: Fleet, age_s: float) -> None:
+    def __init__(
+        self, clock: Clock, trace: Trace, slo: Slo, gateway: Gateway, fleet: Fleet, age_s: float
+    ) -> None:
         self._clock = clock
+        self._trace = trace
+        self._slo = slo
         self._gateway = gateway
         self._fleet = fleet
         self.age_s = age_s
         self._last_s = 0.0
-        self._last = Counts()
+        self._arrived = 0
+        self._rows = 0
         self._last_busy_s: dict[str, float] = {}
 
     def scrape(self) -> Traffic:
         """Figures of the interval since the last scrape, marked with the age at which they are used."""
         now_s, measured = self._clock.now_s, self._gateway.measured
-        counts, last = measured.counts.copy(), self._last
-        interval_s, self._last_s, self._last = now_s - self._last_s, now_s, counts
+        arrived, ended = len(measured.arrivals_s), self._ended()
+        interval_s, arrivals = now_s - self._last_s, arrived - self._arrived
+        self._last_s, self._arrived = now_s, arrived
+        for pod in self._fleet.pods:
+            pod.settle()
         dispersion = measured.dispersion(now_s)
         too_few = Missing("too few arrivals yet")
+        met_ttft, met_tpot = ended.met_ttft(self._slo), ended.met_tpot(self._slo)
         return Traffic(
             interval_s=interval_s,
-            arrivals=self._figure(counts.arrivals - last.arrivals),
+            arrivals=self._figure(arrivals),
             dispersion=too_few if dispersion is None else self._figure(dispersion),
-            lengths=LengthCounts(cells=cells(counts.lengths, last.lengths)),
-            finished=self._figure(counts.finished - last.finished),
-            met_ttft=self._figure(counts.met_ttft - last.met_ttft),
-            met_tpot=self._figure(counts.met_tpot - last.met_tpot),
-            met_both=self._figure(counts.met_both - last.met_both),
+            lengths=LengthCounts(cells=cells(_lengths(ended))),
+            finished=self._figure(len(ended.positions)),
+            met_ttft=self._figure(met_ttft.sum()),
+            met_tpot=self._figure(met_tpot.sum()),
+            met_both=self._figure((met_ttft & met_tpot).sum()),
             queued_requests=self._figure(self._gateway.router.queued_requests),
             queued_tokens=self._figure(self._gateway.router.queued_tokens),
             running=self._mean({p.name: p.engine.running for p in self._fleet.pods}),
@@ -50,6 +65,12 @@ class Observer:
         """One tick: pods as they are now, traffic as it was scraped."""
         pods = {role: self._fleet.counts(role) for role in self._fleet.desired}
         return Observation(now_s=self._clock.now_s, pods=pods, traffic=traffic)
+
+    def _ended(self) -> RequestTable:
+        """Requests that ended since the last scrape."""
+        recorder = self._gateway.measured.ended
+        rows, self._rows = self._rows, len(recorder.positions)
+        return RequestTable.of(self._trace, recorder, rows)
 
     def _figure(self, value: float) -> Figure:
         return Figure(float(value), age_s=self.age_s)
@@ -73,3 +94,10 @@ class Observer:
             Role.PREFILL: self._mean(prefill)[Role.PREFILL],
             Role.DECODE: self._mean(decode)[Role.DECODE],
         }
+
+
+def _lengths(ended: RequestTable) -> Mapping[Cell, int]:
+    """Finished requests by length."""
+    done = ended.is_outcome(Outcome.FINISHED)
+    pairs = zip(ended.input_tokens[done].tolist(), ended.output_tokens[done].tolist(), strict=True)
+    return Counter((representative(inputs), 0, representative(outputs)) for inputs, outputs in pairs)

@@ -1,11 +1,13 @@
 """An engine pod: the engine of `perf.engine` in virtual time, and its link for KV.
 
-It begins an iteration, lets its seconds pass, ends it, and begins the next while there is work; an
-idle pod costs no event. What happens to requests it tells a `PodEvents`, which is the gateway.
+It begins a run of iterations, lets their seconds pass, ends it, and begins the next while there is work;
+an idle pod costs no event. A run is at most `most_iterations` long: one makes the simulator exact in the
+plainest way, many make it fast, and what comes out is the same. Whatever may change what an iteration
+works on ends the run with the iteration it is in. What happens to requests a pod tells a `PodEvents`,
+which is the gateway.
 """
 
 from collections.abc import Callable
-from typing import Protocol
 
 from tandem.api.role import Role
 from tandem.cluster.ports import PodPhase
@@ -13,43 +15,44 @@ from tandem.perf.engine import Engine, Outcome, Step
 from tandem.perf.engine_profile import EngineProfile
 from tandem.perf.link import SharedLink
 from tandem.perf.sequence import Sequence
-from tandem.simulator.clock import Clock
+from tandem.perf.step_times import StepTimes
+from tandem.simulator.clock import Clock, Timer
 
 
-class PodEvents(Protocol):
-    """What a pod tells about requests, by key, at the moment it happens."""
+class PodEvents:
+    """What a pod tells about requests, by key, at the moment it happens or when it next looks."""
 
     def prefilled(self, key: str) -> None:
         """A prefill leg ended; its KV is pinned."""
-        ...
+        raise NotImplementedError
 
     def pulling(self, key: str) -> None:
         """The pull of a request's KV begins: its blocks are taken."""
-        ...
+        raise NotImplementedError
 
     def pulled(self, key: str) -> None:
         """A request's KV is here."""
-        ...
+        raise NotImplementedError
 
-    def emitted(self, key: str) -> None:
+    def emitted(self, key: str, at_s: float) -> None:
         """A request emitted a token that does not follow its last one by one iteration."""
-        ...
+        raise NotImplementedError
 
     def paused(self, key: str) -> None:
         """A request is preempted; its last token came just now."""
-        ...
+        raise NotImplementedError
 
-    def beat(self, seconds: float, sequences: int) -> None:
-        """So many requests emitted a token, each so long after its last one."""
-        ...
+    def beat(self, first_s: float, slope_s: float, iterations: int, sequences: int) -> None:
+        """So many requests emitted a token in each iteration; i, from 0, took first + i slope."""
+        raise NotImplementedError
 
     def finished(self, key: str) -> None:
         """A request emitted its last token."""
-        ...
+        raise NotImplementedError
 
 
-class EnginePod:
-    """One replica of a role, from the asking until it is gone."""
+class EnginePod(Timer):
+    """One replica of a role, from the asking until it is gone; due when its run of iterations ends."""
 
     def __init__(
         self,
@@ -57,25 +60,31 @@ class EnginePod:
         name: str,
         role: Role,
         profile: EngineProfile,
+        times: StepTimes,
+        most_iterations: int,
         clock: Clock,
         events: PodEvents,
         on_gone: Callable[["EnginePod"], None],
     ) -> None:
+        super().__init__()
         self.name = name
         self.role = role
         self.profile = profile
-        self.engine = Engine(profile)
+        self.engine = Engine(profile, times)
         self.phase = PodPhase.STARTING
         self.asked_s = clock.now_s
         self.gone_s: float | None = None
+        self._most_iterations = most_iterations
         self._clock = clock
         self._events = events
         self._on_gone = on_gone
         self._link = SharedLink()
-        self._link_watch = 0  # only the event that was asked for last is heeded
+        self._link_timer = _LinkTimer(self)
         self._step: Step | None = None
+        self._ending = False  # while what a run did is told
+        self._begun_s = 0.0
         self._loaded: list[str] = []  # KV came since the last iteration began
-        self._fresh: list[str] = []  # emit their first token here in this iteration
+        self._fresh: list[str] = []  # emit their first token here in the first iteration
         self._paused: set[str] = set()
         self._preemptions = 0
         self._busy_s = 0.0
@@ -110,12 +119,15 @@ class EnginePod:
         self.engine.add(sequence)
         if sequence.remote_kv:
             self._pull()
+        else:
+            self._interrupt()
         self._wake()
 
     def release(self, key: str) -> None:
         """Drop the KV that a finished prefill leg left here."""
         self.engine.release(key)
         if self.engine.waiting:  # for the blocks that are free now
+            self._interrupt()
             self._wake()
         self._go_if_drained()
 
@@ -126,40 +138,75 @@ class EnginePod:
 
     # -- iterations -------------------------------------------------------------------------------
 
-    def _begin(self) -> None:
-        step = self.engine.begin()
-        if self._loaded or self.engine.preemptions != self._preemptions:
-            self._fresh = self._newcomers(step)
-        self._step = step
-        if step is not None:
-            self._clock.at(self._clock.now_s + step.seconds, self._end)
-
-    def _end(self) -> None:
+    def fire(self) -> None:
+        """A run of iterations ended."""
         step = self._step
         assert step is not None, "an iteration ends that never began"
+        self._ending = True
         outcome = self.engine.end()
-        regular = step.decoding - len(self._fresh)
-        if regular:
-            self._events.beat(step.seconds, regular)
-        if self._fresh or outcome.prefilled or outcome.finished:
+        self._count(step, step.iterations)
+        if outcome.prefilled or outcome.finished:
             self._tell(outcome)
         if self.engine.waiting:
             self._pull()
+        self._ending = False
         self._begin()
         if self._step is None:
             self._busy_s += self._clock.now_s - self._busy_from_s
             self._go_if_drained()
 
+    def settle(self) -> None:
+        """Account for the iterations of the run that are over by now."""
+        step = self._step
+        if step is None or self._ending:
+            return
+        over = step.passed(self._clock.now_s - self._begun_s)
+        if over:
+            self._count(step, over)
+            self._begun_s += step.lasts_s(over)
+            self.engine.go_on(over)
+
+    def _begin(self) -> None:
+        step = self.engine.begin(self._most_iterations)
+        if self._loaded or self.engine.preemptions != self._preemptions:
+            self._fresh = self._newcomers(step)
+        self._step = step
+        if step is not None:
+            self._begun_s = self._clock.now_s
+            self._clock.set(self._begun_s + step.seconds, self)
+
+    def _interrupt(self) -> None:
+        """Let the run end with the iteration it is in."""
+        step = self._step
+        if step is not None and step.iterations > 1 and not self._ending:
+            self.settle()
+            if step.iterations > 1:
+                self.engine.stop_run()
+                self._clock.set(self._begun_s + step.first_s, self)
+
+    def _count(self, step: Step, iterations: int) -> None:
+        """Tell the tokens of so many iterations; newcomers emit their first in the first of them."""
+        if not step.decoding:
+            return
+        first_s, fresh = step.first_s, self._fresh
+        if fresh:
+            self._fresh = []
+            for key in fresh:
+                self._events.emitted(key, self._begun_s + first_s)
+            if step.decoding > len(fresh):
+                self._events.beat(first_s, 0.0, 1, step.decoding - len(fresh))
+            first_s += step.slope_s
+            iterations -= 1
+        if iterations:
+            self._events.beat(first_s, step.slope_s, iterations, step.decoding)
+
     def _tell(self, outcome: Outcome) -> None:
-        fresh, self._fresh = self._fresh, []
-        for key in fresh:
-            self._events.emitted(key)
         for sequence in outcome.prefilled:
             if sequence.pin:
                 self._events.prefilled(sequence.key)
             else:  # preempted before, its prompt and answer now recomputed
                 self._paused.discard(sequence.key)
-                self._events.emitted(sequence.key)
+                self._events.emitted(sequence.key, self._clock.now_s)
         for sequence in outcome.finished:
             if not sequence.pin:
                 self._events.finished(sequence.key)
@@ -169,7 +216,7 @@ class EnginePod:
         fresh, self._loaded = self._loaded, []
         if self.engine.preemptions != self._preemptions:
             self._preemptions = self.engine.preemptions
-            readmitted = (sequence for sequence, _, _ in (step.chunks if step else ()))
+            readmitted = [sequence for sequence, _, _ in (step.chunks if step else ())]
             for sequence in (*self.engine.waiting, *readmitted):
                 if not sequence.remote_kv and sequence.key not in self._paused:
                     self._paused.add(sequence.key)
@@ -181,6 +228,7 @@ class EnginePod:
 
     def _pull(self) -> None:
         """Begin the transfers whose blocks are free now."""
+        self.settle()
         began = False
         while (sequence := self.engine.next_load()) is not None:
             alone_s = self.profile.transfer_s(sequence.input_tokens)
@@ -189,16 +237,16 @@ class EnginePod:
             began = True
         if began:
             self._watch_link()
+            if not self.engine.run_fits():
+                self._interrupt()
 
     def _watch_link(self) -> None:
-        self._link_watch += 1
         end = self._link.next_end()
         if end is not None:
-            self._clock.at(end[0], self._link_ended, self._link_watch)
+            self._clock.set(end[0], self._link_timer)
 
-    def _link_ended(self, watch: int) -> None:
-        if watch != self._link_watch:
-            return
+    def link_ended(self) -> None:
+        """The next transfer is through."""
         now_s = self._clock.now_s
         while (end := self._link.next_end()) is not None and end[0] <= now_s:
             key = end[1]
@@ -207,4 +255,16 @@ class EnginePod:
             self._loaded.append(key)
             self._events.pulled(key)
         self._watch_link()
+        self._interrupt()
         self._wake()
+
+
+class _LinkTimer(Timer):
+    """Due when the next transfer over a pod's link ends."""
+
+    def __init__(self, pod: EnginePod) -> None:
+        super().__init__()
+        self._pod = pod
+
+    def fire(self) -> None:
+        self._pod.link_ended()

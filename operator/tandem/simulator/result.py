@@ -2,47 +2,56 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from tandem.api.role import Role
 from tandem.simulator.control import Change
-from tandem.simulator.fleet import Replicas
-from tandem.simulator.flight import Flight, Outcome
+from tandem.simulator.fleet import PodsThen, Replicas
+from tandem.simulator.flight import Outcome
 from tandem.simulator.scenario import Scenario
 from tandem.simulator.summaries import Summary, summary
+from tandem.simulator.table import Ended, RequestTable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """Figures of one run; every request of the trace is an arrival, whatever became of it.
 
-    `flights` are in the order in which they ended; latencies are those of finished requests.
-    `never_came` counts turns of closed loops that the end of the run came before.
+    The table has every request that came; latencies are those of finished ones. `never_came` counts
+    turns of closed loops that the end of the run came before. `cut_s` is when a run was stopped from
+    outside; what had not ended then is unfinished.
     """
 
     scenario: Scenario
-    flights: Sequence[Flight]
+    table: RequestTable
     never_came: int
     itl_s: Summary
     gpu_hours: float
     cost: float
     replicas: Mapping[Role, Replicas]
+    over_time: Sequence[PodsThen]
     changes: Sequence[Change]
+    cut_s: float | None = None
 
     @property
     def arrivals(self) -> int:
         """All requests of the trace."""
         return len(self.scenario.trace.requests)
 
+    @property
+    def flights(self) -> Sequence[Ended]:
+        """Every request that came, one by one."""
+        return self.table.rows()
+
     def count(self, outcome: Outcome) -> int:
         """Requests that ended so; what never came is unfinished."""
-        ended = sum(flight.outcome is outcome for flight in self.flights)
+        ended = int(self.table.is_outcome(outcome).sum())
         return ended + (self.never_came if outcome is Outcome.UNFINISHED else 0)
 
-    @property
+    @cached_property
     def met(self) -> int:
         """Requests that met both targets."""
-        slo = self.scenario.spec.slo
-        return sum(flight.met_ttft(slo) and flight.met_tpot(slo) for flight in self.flights)
+        return int(self.table.met(self.scenario.spec.slo).sum())
 
     @property
     def attainment(self) -> float:
@@ -56,16 +65,12 @@ class Result:
 
     def latencies(self) -> dict[str, Summary]:
         """Summaries by name: TTFT, TPOT, ITL, E2E, queue and transfer."""
-        done = [flight for flight in self.flights if flight.outcome is Outcome.FINISHED]
+        table, done = self.table, self.table.is_outcome(Outcome.FINISHED)
         return {
-            "ttft_s": summary(flight.ttft_s for flight in done),
-            "tpot_s": summary(flight.tpot_s for flight in done),
+            "ttft_s": summary(table.ttft_s[done]),
+            "tpot_s": summary(table.tpot_s[done]),
             "itl_s": self.itl_s,
-            "e2e_s": summary(_between(f.arrival_s, f.ended_s) for f in done),
-            "queue_s": summary(_between(f.arrival_s, f.started_s) for f in done),
-            "transfer_s": summary(_between(f.pull_began_s, f.pulled_s) for f in done),
+            "e2e_s": summary(table.e2e_s[done]),
+            "queue_s": summary(table.queue_s[done]),
+            "transfer_s": summary(table.transfer_s[done]),
         }
-
-
-def _between(begin_s: float | None, end_s: float | None) -> float | None:
-    return None if begin_s is None or end_s is None else end_s - begin_s

@@ -4,9 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tandem.api.role import Role
+from tandem.perf.step_times import StepTimes
 from tandem.planner.spec import FleetSpec
 from tandem.simulator.control import Planner
 from tandem.traces.model import Trace
+
+
+CLOSED = "closed"
+KERNELS = {CLOSED: 1 << 40, "exact": 1}  # the most iterations that one event may stand for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +28,8 @@ class Scenario:
         kv_lease_s: how long prefilled KV waits for its decode leg to be sent; vLLM's default.
         drain_s: how long after the trace what is in flight may go on; the rest is cut off.
         seed: of the trace's scaling or generation; named in the report.
+        kernel: `closed` lets a constant decode batch run in one event, `exact` takes one an iteration.
+        times: what engines' iterations really take; None for the profiles' own formula.
 
     """
 
@@ -35,3 +42,5 @@ class Scenario:
     kv_lease_s: float = 30.0
     drain_s: float = 600.0
     seed: int = 1
+    kernel: str = CLOSED
+    times: StepTimes | None = None

@@ -1,10 +1,10 @@
 """Means and percentiles of what a run measured."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from math import exp, floor, log
+from dataclasses import dataclass
+from math import ceil, exp, floor, log
 
 import numpy as np
+from numpy.typing import NDArray
 
 PERCENTILES = (50, 90, 95, 99)
 _BUCKETS_PER_E = 1000  # a bucket is 0.1 % wide, so a percentile is within 0.05 %
@@ -25,31 +25,46 @@ class Summary:
 NOTHING = Summary(None, None, None, None, None)
 
 
-def summary(values: Iterable[float | None]) -> Summary:
-    """Mean and percentiles of the values that are there, interpolated between ranks."""
-    known = np.array([value for value in values if value is not None])
+def summary(values: NDArray[np.float64]) -> Summary:
+    """Mean and percentiles of the values that are no NaN, interpolated between ranks."""
+    known = values[~np.isnan(values)]
     if not known.size:
         return NOTHING
     return Summary(float(known.mean()), *np.percentile(known, PERCENTILES).tolist())
 
 
-@dataclass(slots=True)
 class Gaps:
     """Gaps between tokens: millions of them, counted in logarithmic buckets 0.1 % wide.
 
     The mean is exact, a percentile the middle of its bucket.
     """
 
-    count: int = 0
-    total_s: float = 0.0
-    _buckets: dict[int, int] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.count = 0
+        self.total_s = 0.0
+        self._buckets: dict[int, int] = {}
 
     def add(self, seconds: float, count: int) -> None:
         """So many gaps of one length."""
-        bucket = floor(log(max(seconds, _LEAST_S)) * _BUCKETS_PER_E)
-        self._buckets[bucket] = self._buckets.get(bucket, 0) + count
-        self.count += count
-        self.total_s += seconds * count
+        self.add_run(seconds, 0.0, 1, count)
+
+    def add_run(self, first_s: float, slope_s: float, iterations: int, count: int) -> None:
+        """So many gaps in each of some iterations, which get longer by `slope_s` each."""
+        last_s = first_s + (iterations - 1) * slope_s
+        self.count += iterations * count
+        self.total_s += iterations * count * (first_s + last_s) / 2
+        bucket, last = _bucket(first_s), _bucket(last_s)
+        done = 0
+        while bucket < last and done < iterations:
+            edge_s = exp((bucket + 1) / _BUCKETS_PER_E)
+            until = min(iterations, max(done, ceil((edge_s - first_s) / slope_s)))
+            self._put(bucket, (until - done) * count)
+            bucket, done = bucket + 1, until
+        self._put(last, (iterations - done) * count)
+
+    def _put(self, bucket: int, count: int) -> None:
+        if count:
+            self._buckets[bucket] = self._buckets.get(bucket, 0) + count
 
     def summary(self) -> Summary:
         """Mean and percentiles of all gaps."""
@@ -63,3 +78,7 @@ class Gaps:
         below = np.cumsum([self._buckets[bucket] for bucket in ordered])
         rank = int(np.searchsorted(below, self.count * percent / 100))
         return exp((ordered[rank] + 0.5) / _BUCKETS_PER_E)
+
+
+def _bucket(seconds: float) -> int:
+    return floor(log(max(seconds, _LEAST_S)) * _BUCKETS_PER_E)

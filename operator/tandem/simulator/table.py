@@ -1,0 +1,192 @@
+"""What became of every request, in columns: a million requests are 80 MB, and a percentile is one call."""
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tandem.planner.spec import Slo
+from tandem.simulator.flight import Flight, Outcome
+from tandem.traces.model import Trace
+from tandem.traces.request import TraceRequest
+
+Floats = NDArray[np.float64]
+TIMES = (
+    "arrival_s",
+    "started_s",
+    "prefilled_s",
+    "pull_began_s",
+    "pulled_s",
+    "first_token_s",
+    "last_token_s",
+    "ended_s",
+)
+_NAN = float("nan")
+OUTCOMES = tuple(Outcome)
+
+
+class Recorder:
+    """Columns under way: one entry a request that ended."""
+
+    def __init__(self) -> None:
+        self.positions = array("q")
+        self.outcomes = array("b")
+        self.times = array("d")  # rows of TIMES
+
+    def add(self, flight: Flight, outcome: int) -> None:
+        """A request ended; `outcome` is its place in OUTCOMES."""
+        self.positions.append(flight.position)
+        self.outcomes.append(outcome)
+        self.times.extend(
+            (
+                flight.arrival_s,
+                _NAN if flight.started_s is None else flight.started_s,
+                _NAN if flight.prefilled_s is None else flight.prefilled_s,
+                _NAN if flight.pull_began_s is None else flight.pull_began_s,
+                _NAN if flight.pulled_s is None else flight.pulled_s,
+                _NAN if flight.first_token_s is None else flight.first_token_s,
+                _NAN if flight.last_token_s is None else flight.last_token_s,
+                _NAN if flight.ended_s is None else flight.ended_s,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """One request of the table; times in seconds of virtual time, None where they never were."""
+
+    position: int
+    request: TraceRequest
+    outcome: Outcome
+    arrival_s: float
+    started_s: float | None
+    prefilled_s: float | None
+    pull_began_s: float | None
+    pulled_s: float | None
+    first_token_s: float | None
+    last_token_s: float | None
+    ended_s: float | None
+
+    @property
+    def tpot_s(self) -> float | None:
+        """Mean gap of the tokens after the first; None for an answer of one token."""
+        after_first = self.request.output_tokens - 1
+        if not after_first or self.first_token_s is None or self.last_token_s is None:
+            return None
+        return (self.last_token_s - self.first_token_s) / after_first
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestTable:
+    """Every request that came, in the order in which they ended; arrays of one length, NaN where no time is.
+
+    Attributes:
+        trace: what the positions point into.
+        positions: of the request in its trace.
+        outcomes: places in OUTCOMES.
+        times: by name (TIMES), seconds of virtual time.
+
+    """
+
+    trace: Trace
+    positions: NDArray[np.int64]
+    outcomes: NDArray[np.int8]
+    times: dict[str, Floats]
+
+    @classmethod
+    def of(cls, trace: Trace, recorder: Recorder, first: int = 0) -> "RequestTable":
+        """What a recorder holds, from its first so many rows on."""
+        rows = np.array(recorder.times[first * len(TIMES) :]).reshape(-1, len(TIMES))
+        return cls(
+            trace=trace,
+            positions=np.array(recorder.positions[first:], dtype=np.int64),
+            outcomes=np.array(recorder.outcomes[first:], dtype=np.int8),
+            times={name: np.ascontiguousarray(rows[:, i]) for i, name in enumerate(TIMES)},
+        )
+
+    def is_outcome(self, outcome: Outcome) -> NDArray[np.bool_]:
+        """Who ended so."""
+        return self.outcomes == OUTCOMES.index(outcome)
+
+    @property
+    def arrival_s(self) -> Floats:
+        """When each came."""
+        return self.times["arrival_s"]
+
+    @cached_property
+    def input_tokens(self) -> NDArray[np.int64]:
+        """Of each prompt."""
+        return self._of_trace("input_tokens")
+
+    @cached_property
+    def output_tokens(self) -> NDArray[np.int64]:
+        """Of each answer, had it come whole."""
+        return self._of_trace("output_tokens")
+
+    @cached_property
+    def ttft_s(self) -> Floats:
+        """Arrival to first token."""
+        return self.times["first_token_s"] - self.arrival_s
+
+    @cached_property
+    def tpot_s(self) -> Floats:
+        """Mean gap of the tokens after the first; NaN for an answer of one token."""
+        after_first = self.output_tokens - 1
+        span_s = self.times["last_token_s"] - self.times["first_token_s"]
+        return np.where(after_first > 0, span_s / np.maximum(after_first, 1), np.nan)
+
+    @property
+    def e2e_s(self) -> Floats:
+        """Arrival to last token."""
+        return self.times["ended_s"] - self.arrival_s
+
+    @property
+    def queue_s(self) -> Floats:
+        """Arrival to the begin of the first prefill."""
+        return self.times["started_s"] - self.arrival_s
+
+    @property
+    def transfer_s(self) -> Floats:
+        """Begin to end of the pull, on a link that others share."""
+        return self.times["pulled_s"] - self.times["pull_began_s"]
+
+    def met_ttft(self, slo: Slo) -> NDArray[np.bool_]:
+        """Who finished, the first token in time."""
+        return self.is_outcome(Outcome.FINISHED) & (self.ttft_s <= slo.ttft_s)
+
+    def met_tpot(self, slo: Slo) -> NDArray[np.bool_]:
+        """Who finished, the tokens fast enough; one token alone always is."""
+        return self.is_outcome(Outcome.FINISHED) & ~(self.tpot_s > slo.tpot_s)
+
+    def met(self, slo: Slo) -> NDArray[np.bool_]:
+        """Who met both targets."""
+        return self.met_ttft(slo) & self.met_tpot(slo)
+
+    def rows(self) -> Sequence[Ended]:
+        """The requests one by one, for a look at single ones."""
+        columns = {name: times.tolist() for name, times in self.times.items()}
+        return [
+            Ended(
+                position=position,
+                request=self.trace.requests[position],
+                outcome=OUTCOMES[outcome],
+                arrival_s=columns["arrival_s"][row],
+                **{name: _or_none(columns[name][row]) for name in TIMES[1:]},
+            )
+            for row, (position, outcome) in enumerate(
+                zip(self.positions.tolist(), self.outcomes.tolist(), strict=True)
+            )
+        ]
+
+    def _of_trace(self, field: str) -> NDArray[np.int64]:
+        requests = self.trace.requests
+        return np.fromiter(
+            (getattr(requests[position], field) for position in self.positions.tolist()), np.int64
+        )
+
+
+def _or_none(time_s: float) -> float | None:
+    return None if time_s != time_s else time_s  # noqa: PLR0124 - only NaN differs from itself
