@@ -10,7 +10,7 @@ from tests.fakes.simulated import ROUND, scenario, scripted, with_kv
 from tandem.api.role import Role
 from tandem.simulator.result import Result
 from tandem.simulator.run import simulate
-from tandem.simulator.table import TIMES
+from tandem.simulator.recorder import TIMES
 from tandem.traces.model import Trace, from_first_arrival
 from tandem.traces.request import TraceRequest
 

@@ -7,7 +7,7 @@ block in an iteration from a count per phase (KV length modulo block size, at it
 import heapq
 from collections import OrderedDict
 
-from tandem.perf.sequence import Sequence, Stage
+from tandem.perf.sequence import DECODING, Sequence
 
 
 class DecodeBatch:
@@ -62,7 +62,7 @@ class DecodeBatch:
     def join(self, sequence: Sequence, kv_tokens: int) -> None:
         """Let a sequence decode from the next iteration on, `kv_tokens` of it standing in the cache."""
         self._joins += 1
-        sequence.stage, sequence.order = Stage.DECODING, self._joins
+        sequence.stage, sequence.order = DECODING, self._joins
         sequence.joined_iteration, sequence.kv_at_join = self._iteration, kv_tokens
         self.members[sequence.key] = sequence
         self.context_tokens += kv_tokens + 1

@@ -14,19 +14,25 @@ Rules, as in vLLM's scheduler:
 """
 
 from collections import deque
-from dataclasses import dataclass
 from math import sqrt
 
 from tandem.errors import InvalidInputError
 from tandem.perf.batch import DecodeBatch
 from tandem.perf.engine_profile import EngineProfile
-from tandem.perf.sequence import Sequence, Stage
+from tandem.perf.sequence import (
+    DECODING,
+    GONE,
+    LOADING,
+    PINNED,
+    PREFILLING,
+    WAITING,
+    Sequence,
+)
 from tandem.perf.step_times import StepTimes
 
 Chunk = tuple[Sequence, int, int]  # tokens from, to
 
 
-@dataclass(slots=True)
 class Step:
     """Iterations that were begun: how long they take and what they work on.
 
@@ -34,11 +40,19 @@ class Step:
     iteration i, from 0, takes `first_s + i * slope_s`.
     """
 
-    decoding: int
-    chunks: tuple[Chunk, ...]
-    first_s: float
-    slope_s: float = 0.0
-    iterations: int = 1
+    def __init__(
+        self,
+        decoding: int,
+        chunks: tuple[Chunk, ...],
+        first_s: float,
+        slope_s: float = 0.0,
+        iterations: int = 1,
+    ) -> None:
+        self.decoding = decoding
+        self.chunks = chunks
+        self.first_s = first_s
+        self.slope_s = slope_s
+        self.iterations = iterations
 
     @property
     def seconds(self) -> float:
@@ -63,7 +77,6 @@ class Step:
         return count
 
 
-@dataclass(frozen=True, slots=True)
 class Outcome:
     """What one iteration did.
 
@@ -74,8 +87,9 @@ class Outcome:
 
     """
 
-    prefilled: tuple[Sequence, ...]
-    finished: tuple[Sequence, ...]
+    def __init__(self, prefilled: list[Sequence], finished: list[Sequence]) -> None:
+        self.prefilled = prefilled
+        self.finished = finished
 
 
 class Engine:
@@ -116,7 +130,7 @@ class Engine:
         if not self.waiting or not self.waiting[0].remote_kv or not self._admit():
             return None
         sequence = self.waiting.popleft()
-        sequence.stage = Stage.LOADING
+        sequence.stage = LOADING
         self._loading.add(sequence.key)
         return sequence
 
@@ -128,7 +142,7 @@ class Engine:
     def release(self, key: str) -> None:
         """Free pinned KV that a peer has taken or that nobody will take."""
         sequence = self._known.get(key)
-        if sequence is not None and sequence.stage is Stage.PINNED:
+        if sequence is not None and sequence.stage is PINNED:
             self._forget(sequence)
 
     def abort(self, key: str) -> Sequence | None:
@@ -194,21 +208,21 @@ class Engine:
             self._leave_batch(sequence)
             self._finish(sequence)
         if not step.chunks:
-            return Outcome((), tuple(finished))
+            return Outcome([], finished)
         prefilled: list[Sequence] = []
         for sequence, _, end in step.chunks:
-            if sequence.stage is not Stage.PREFILLING:
+            if sequence.stage is not PREFILLING:
                 continue  # aborted while its chunk ran
             sequence.computed_tokens = end
             if end == sequence.target_tokens:
                 prefilled.append(sequence)
                 if self._prompt_done(sequence):
                     finished.append(sequence)
-        return Outcome(tuple(prefilled), tuple(finished))
+        return Outcome(prefilled, finished)
 
     def emitted(self, sequence: Sequence) -> int:
         """Tokens that a sequence has emitted so far."""
-        if sequence.stage is Stage.DECODING:
+        if sequence.stage is DECODING:
             return self.batch.emitted(sequence)
         return sequence.emitted_before
 
@@ -230,7 +244,7 @@ class Engine:
     @property
     def pinned(self) -> int:
         """Finished prefill legs whose KV nobody has pulled yet."""
-        return sum(s.stage is Stage.PINNED for s in self._known.values())
+        return sum(s.stage is PINNED for s in self._known.values())
 
     # -- decoding ---------------------------------------------------------------------------------
 
@@ -245,7 +259,7 @@ class Engine:
     def _join_arrived(self) -> None:
         arrived, self._arrived = self._arrived, []
         for sequence in arrived:
-            if sequence.stage is Stage.LOADING:
+            if sequence.stage is LOADING:
                 self._loading.discard(sequence.key)
                 sequence.remote_kv = False  # what is recomputed after a preemption is computed here
                 self._join(sequence, sequence.target_tokens - 1)
@@ -272,7 +286,7 @@ class Engine:
         self._withdraw(sequence)
         self.blocks_free += sequence.blocks
         sequence.blocks, sequence.computed_tokens = 0, 0
-        sequence.stage = Stage.WAITING
+        sequence.stage = WAITING
         self.waiting.appendleft(sequence)
 
     # -- prompts ----------------------------------------------------------------------------------
@@ -283,7 +297,7 @@ class Engine:
             budget -= self._schedule_chunk(sequence, budget, chunks)
         while budget > 0 and self.waiting and not self.waiting[0].remote_kv and self._admit():
             sequence = self.waiting.popleft()
-            sequence.stage = Stage.PREFILLING
+            sequence.stage = PREFILLING
             self._prefilling.append(sequence)
             budget -= self._schedule_chunk(sequence, budget, chunks)
         return tuple(chunks)
@@ -320,23 +334,23 @@ class Engine:
 
     def _withdraw(self, sequence: Sequence) -> None:
         """Take a sequence from where it waits or runs; its blocks stay its own."""
-        if sequence.stage is Stage.DECODING:
+        if sequence.stage is DECODING:
             self._leave_batch(sequence)
-        elif sequence.stage is Stage.PREFILLING:
+        elif sequence.stage is PREFILLING:
             self._prefilling.remove(sequence)
-        elif sequence.stage is Stage.WAITING:
+        elif sequence.stage is WAITING:
             self.waiting.remove(sequence)
 
     def _finish(self, sequence: Sequence) -> None:
         if sequence.pin:
-            sequence.stage = Stage.PINNED
+            sequence.stage = PINNED
         else:
             self._forget(sequence)
 
     def _forget(self, sequence: Sequence) -> None:
         self.blocks_free += sequence.blocks
         sequence.blocks = 0
-        sequence.stage = Stage.GONE
+        sequence.stage = GONE
         self._loading.discard(sequence.key)
         self._known.pop(sequence.key, None)
 

@@ -1,6 +1,7 @@
 """One request inside an engine."""
 
 from enum import StrEnum, auto
+from typing import Final
 
 
 class Stage(StrEnum):
@@ -12,6 +13,14 @@ class Stage(StrEnum):
     DECODING = auto()
     PINNED = auto()  # finished here; its KV waits to be pulled
     GONE = auto()
+
+
+WAITING: Final = Stage.WAITING
+LOADING: Final = Stage.LOADING
+PREFILLING: Final = Stage.PREFILLING
+DECODING: Final = Stage.DECODING
+PINNED: Final = Stage.PINNED
+GONE: Final = Stage.GONE
 
 
 class Sequence:
@@ -46,7 +55,7 @@ class Sequence:
         self.remote_kv = remote_kv
         self.pin = pin
         self.emitted_before = emitted_before
-        self.stage = Stage.WAITING
+        self.stage: Stage = WAITING
         self.computed_tokens = 0
         self.joined_iteration = 0
         self.kv_at_join = 0

@@ -5,23 +5,32 @@ from dataclasses import dataclass
 from tandem.api.role import Role
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RouteRequest:
-    """One request at the gateway; times in seconds on the caller's clock.
+    """One request at the gateway; times in seconds on the caller's clock. Never changed once made.
 
     `deadline_s` is arrival plus the TTFT target; `service_s` the prefill seconds it needs alone;
     `after_prefill_s` what TTFT still holds after them (transfer and the first decode step).
+    `output_tokens` are expected: max_tokens where given, else what the model answers on average.
     """
 
-    key: str
-    arrival_s: float
-    deadline_s: float
-    input_tokens: int
-    service_s: float
-    after_prefill_s: float = 0.0
-    output_tokens: int = (
-        0  # expected: max_tokens where given, else what the model answers on average
-    )
+    def __init__(
+        self,
+        *,
+        key: str,
+        arrival_s: float,
+        deadline_s: float,
+        input_tokens: int,
+        service_s: float,
+        after_prefill_s: float = 0.0,
+        output_tokens: int = 0,
+    ) -> None:
+        self.key = key
+        self.arrival_s = arrival_s
+        self.deadline_s = deadline_s
+        self.input_tokens = input_tokens
+        self.service_s = service_s
+        self.after_prefill_s = after_prefill_s
+        self.output_tokens = output_tokens
 
     def latest_start_s(self) -> float:
         """The last moment at which its prefill can begin and TTFT still be met."""

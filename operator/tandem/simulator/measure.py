@@ -8,8 +8,8 @@ from math import ceil
 from statistics import fmean, pvariance
 
 from tandem.simulator.flight import Flight, Outcome
+from tandem.simulator.recorder import OUTCOMES, Recorder
 from tandem.simulator.summaries import Gaps
-from tandem.simulator.table import OUTCOMES, Recorder
 
 # As tandem.gateway counts and expects (its `arrivals` and `tokens`, which a simulator may not import).
 _WINDOW_S = 120

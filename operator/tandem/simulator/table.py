@@ -1,6 +1,5 @@
 """What became of every request, in columns: a million requests are 80 MB, and a percentile is one call."""
 
-from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,49 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tandem.planner.spec import Slo
-from tandem.simulator.flight import Flight, Outcome
+from tandem.simulator.flight import Outcome
+from tandem.simulator.recorder import OUTCOMES, TIMES, Recorder
 from tandem.traces.model import Trace
 from tandem.traces.request import TraceRequest
 
 Floats = NDArray[np.float64]
-TIMES = (
-    "arrival_s",
-    "started_s",
-    "prefilled_s",
-    "pull_began_s",
-    "pulled_s",
-    "first_token_s",
-    "last_token_s",
-    "ended_s",
-)
-_NAN = float("nan")
-OUTCOMES = tuple(Outcome)
-
-
-class Recorder:
-    """Columns under way: one entry a request that ended."""
-
-    def __init__(self) -> None:
-        self.positions = array("q")
-        self.outcomes = array("b")
-        self.times = array("d")  # rows of TIMES
-
-    def add(self, flight: Flight, outcome: int) -> None:
-        """A request ended; `outcome` is its place in OUTCOMES."""
-        self.positions.append(flight.position)
-        self.outcomes.append(outcome)
-        self.times.extend(
-            (
-                flight.arrival_s,
-                _NAN if flight.started_s is None else flight.started_s,
-                _NAN if flight.prefilled_s is None else flight.prefilled_s,
-                _NAN if flight.pull_began_s is None else flight.pull_began_s,
-                _NAN if flight.pulled_s is None else flight.pulled_s,
-                _NAN if flight.first_token_s is None else flight.first_token_s,
-                _NAN if flight.last_token_s is None else flight.last_token_s,
-                _NAN if flight.ended_s is None else flight.ended_s,
-            )
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
