@@ -4,8 +4,7 @@ Lengths follow from the iteration count, finishers from a heap, and how many seq
 block in an iteration from a count per phase (KV length modulo block size, at iteration 0).
 """
 
-import heapq
-from collections import OrderedDict
+from heapq import heappop, heappush
 
 from tandem.perf.sequence import DECODING, Sequence
 
@@ -14,7 +13,7 @@ class DecodeBatch:
     """Sequences that each emit one token an iteration."""
 
     def __init__(self, block_tokens: int) -> None:
-        self.members: OrderedDict[str, Sequence] = OrderedDict()
+        self.members: dict[str, Sequence] = {}  # in the order in which they joined
         self.context_tokens = 0  # Σ tokens attended to in the next iteration
         self._iteration = 0
         self._phases = [0] * block_tokens
@@ -27,32 +26,39 @@ class DecodeBatch:
     @property
     def new_blocks(self) -> int:
         """KV blocks that the next iteration opens."""
-        return self._phases[-self._iteration % len(self._phases)]
+        phases = self._phases
+        return phases[-self._iteration % len(phases)]
 
     def opened(self, iterations: int) -> int:
         """KV blocks that the next so many iterations open: each member one in every full round."""
-        phases, now = self._phases, self._iteration
+        phases = self._phases
         rounds, rest = divmod(iterations, len(phases))
         blocks = rounds * len(self.members)
-        for later in range(rest):
-            blocks += phases[-(now + later) % len(phases)]
+        phase = -self._iteration % len(phases)
+        for _ in range(rest):
+            blocks += phases[phase]
+            phase = (phase or len(phases)) - 1
         return blocks
 
-    def most_within(self, blocks: int) -> int:
-        """The most iterations that open no more than so many blocks."""
-        phases, now = self._phases, self._iteration
-        rounds, blocks = divmod(blocks, len(self.members))
+    def most_within(self, blocks: int, most: int) -> int:
+        """The most iterations, up to `most`, that open no more than so many blocks."""
+        phases, size = self._phases, len(self.members)
+        if (most // len(phases) + 1) * size <= blocks:
+            return most
+        rounds, blocks = divmod(blocks, size)
         iterations = rounds * len(phases)
-        while blocks >= phases[-(now + iterations) % len(phases)]:
-            blocks -= phases[-(now + iterations) % len(phases)]
+        phase = -self._iteration % len(phases)
+        while iterations < most and blocks >= phases[phase]:
+            blocks -= phases[phase]
+            phase = (phase or len(phases)) - 1
             iterations += 1
-        return iterations
+        return min(iterations, most)
 
     def until_end(self) -> int:
         """Iterations until the first member emits its last token."""
         ends = self._ends
         while not self._is_live(ends[0]):
-            heapq.heappop(ends)
+            heappop(ends)
         return ends[0][0] - self._iteration
 
     def last(self) -> Sequence:
@@ -68,7 +74,7 @@ class DecodeBatch:
         self.context_tokens += kv_tokens + 1
         self._phases[(kv_tokens - self._iteration) % len(self._phases)] += 1
         last = self._iteration + sequence.output_tokens - sequence.emitted_before
-        heapq.heappush(self._ends, (last, sequence.order, sequence))
+        heappush(self._ends, (last, sequence.order, sequence))
 
     def leave(self, sequence: Sequence) -> int:
         """Take a sequence out; returns the tokens of it that stand in the cache."""
@@ -89,7 +95,7 @@ class DecodeBatch:
         self.context_tokens += iterations * len(self.members)
         ended: list[Sequence] = []
         while self._ends and self._ends[0][0] <= self._iteration:
-            end = heapq.heappop(self._ends)
+            end = heappop(self._ends)
             if self._is_live(end):
                 ended.append(end[2])
         return ended

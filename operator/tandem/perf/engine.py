@@ -252,7 +252,7 @@ class Engine:
         """As many iterations as pass before the batch changes by itself."""
         if most > 1:
             spare = self.blocks_free + self.batch.new_blocks  # the first iteration has its own
-            most = min(most, self.batch.until_end(), self.batch.most_within(spare))
+            most = self.batch.most_within(spare, min(most, self.batch.until_end()))
         count, first_s, slope_s = self.times.decode_run(decoding, self.batch.context_tokens, most)
         return Step(decoding, (), first_s, slope_s, count)
 
@@ -277,9 +277,9 @@ class Engine:
 
     def _make_room(self) -> None:
         """Take the blocks this step's new tokens need, preempting what came last where they lack."""
-        while self.batch.new_blocks > self.blocks_free:
+        while (new := self.batch.new_blocks) > self.blocks_free:
             self._preempt(self._prefilling[-1] if self._prefilling else self.batch.last())
-        self.blocks_free -= self.batch.new_blocks
+        self.blocks_free -= new
 
     def _preempt(self, sequence: Sequence) -> None:
         self.preemptions += 1

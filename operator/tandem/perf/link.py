@@ -7,20 +7,19 @@ A transfer that is through stands aside until its `finish`, so that a caller who
 takes nothing from the others.
 """
 
-import heapq
-from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
 
-@dataclass(slots=True)
 class SharedLink:
     """Transfers in flight; all times in seconds on one clock of the caller's."""
 
-    _now_s: float = 0.0
-    _virtual_s: float = 0.0
-    _ends: list[tuple[float, int, str]] = field(default_factory=list)
-    _live: dict[str, int] = field(default_factory=dict)
-    _through: dict[str, float] = field(default_factory=dict)  # when each ended, oldest first
-    _count: int = 0
+    def __init__(self) -> None:
+        self._now_s = 0.0
+        self._virtual_s = 0.0
+        self._ends: list[tuple[float, int, str]] = []
+        self._live: dict[str, int] = {}
+        self._through: dict[str, float] = {}  # when each ended, oldest first
+        self._count = 0
 
     def __len__(self) -> int:
         return len(self._live) + len(self._through)
@@ -30,7 +29,7 @@ class SharedLink:
         self.cancel(now_s, key)
         self._count += 1
         self._live[key] = self._count
-        heapq.heappush(self._ends, (self._virtual_s + alone_s, self._count, key))
+        heappush(self._ends, (self._virtual_s + alone_s, self._count, key))
 
     def cancel(self, now_s: float, key: str) -> None:
         """Drop a transfer that nobody waits for; unknown keys are none."""
@@ -53,7 +52,7 @@ class SharedLink:
 
     def _coming_end(self) -> tuple[float, str] | None:
         while self._ends and self._live.get(self._ends[0][2]) != self._ends[0][1]:
-            heapq.heappop(self._ends)
+            heappop(self._ends)
         if not self._ends:
             return None
         virtual_end_s, _, key = self._ends[0]
@@ -62,7 +61,7 @@ class SharedLink:
     def _advance(self, now_s: float) -> None:
         while (coming := self._coming_end()) is not None and coming[0] <= now_s:
             self._now_s, key = coming
-            self._virtual_s = max(self._virtual_s, heapq.heappop(self._ends)[0])
+            self._virtual_s = max(self._virtual_s, heappop(self._ends)[0])
             del self._live[key]
             self._through[key] = self._now_s
         if self._live and now_s > self._now_s:

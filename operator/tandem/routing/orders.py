@@ -4,31 +4,30 @@
 late last. First-come order turns 2 % of overload into 100 % of misses.
 """
 
-import heapq
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Protocol
+from heapq import heappop, heappush
 
 from tandem.routing.model import RouteRequest
 
 
-class Order(Protocol):
+class Order:
     """A queue in some order. Who has left is still in it, and is skipped when its turn comes."""
 
     def push(self, request: RouteRequest) -> None:
         """Let a request wait."""
-        ...
+        raise NotImplementedError
 
     def peek(self, now_s: float) -> RouteRequest | None:
         """Whose turn it is; None when nobody waits."""
-        ...
+        raise NotImplementedError
 
     def pop(self, now_s: float) -> RouteRequest | None:
         """Take the request off whose turn it is."""
-        ...
+        raise NotImplementedError
 
 
-class _Sorted:
+class _Sorted(Order):
     """A heap of requests by one key; among equals, the first to come."""
 
     def __init__(self, key: Callable[[RouteRequest], float]) -> None:
@@ -38,16 +37,16 @@ class _Sorted:
 
     def push(self, request: RouteRequest) -> None:
         self._count += 1
-        heapq.heappush(self._heap, (self._key(request), self._count, request))
+        heappush(self._heap, (self._key(request), self._count, request))
 
     def peek(self, now_s: float) -> RouteRequest | None:  # noqa: ARG002 - an order without a clock
         return self._heap[0][2] if self._heap else None
 
     def pop(self, now_s: float) -> RouteRequest | None:  # noqa: ARG002
-        return heapq.heappop(self._heap)[2] if self._heap else None
+        return heappop(self._heap)[2] if self._heap else None
 
 
-class FeasibleFirst:
+class FeasibleFirst(Order):
     """By deadline among those that can still meet it; the others wait behind them all."""
 
     def __init__(self) -> None:

@@ -8,6 +8,7 @@ which is the gateway.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from tandem.api.role import Role
 from tandem.cluster.ports import PodPhase
@@ -17,6 +18,9 @@ from tandem.perf.link import SharedLink
 from tandem.perf.sequence import Sequence
 from tandem.perf.step_times import StepTimes
 from tandem.simulator.clock import Clock, Timer
+
+
+_DRAINING: Final = PodPhase.DRAINING
 
 
 class PodEvents:
@@ -107,7 +111,7 @@ class EnginePod(Timer):
         return self._busy_s + running_s
 
     def _go_if_drained(self) -> None:
-        done = self.phase is PodPhase.DRAINING and not self.engine.unfinished
+        done = self.phase is _DRAINING and not self.engine.unfinished
         if done and self.gone_s is None:
             self.gone_s = self._clock.now_s
             self._on_gone(self)
