@@ -7,17 +7,6 @@ of a load; with several cold starts the name ends with the cold start ("azure-co
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-
-
-class Miss(StrEnum):
-    """The main reason why a request missed its targets; every miss has exactly one."""
-
-    QUEUE = "prefill queue"  # TTFT missed, and met had it not waited for a prefill pod
-    PATH = "prompt or hand-over"  # TTFT missed by length, transfer or decode's admission alone
-    TPOT = "decode TPOT"  # TTFT met, TPOT not
-    REFUSED = "refused"  # no engine of the fleet could ever hold it
-    UNFINISHED = "unfinished"  # cut off at the end, or a turn of a session that never came
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +99,10 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Minutes:
-    """By minute of arrival: requests that came, and misses per main reason, each of equal length."""
+    """By minute of arrival: requests that came, and misses by main reason (`pages.verdicts.REASONS`)."""
 
     arrivals: tuple[int, ...]
-    misses: Mapping[Miss, tuple[int, ...]]
+    misses: Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
