@@ -30,26 +30,37 @@ def frontier(outcome: Outcome, trace: str, key: str) -> Chart:
     plot = charts.blank("GPU-hours", "attainment", height=360, y_axis_type="log")
     frontiers = league_table.of_trace(outcome, trace)
     legend = [_drawn(plot, outcome, one) for one in frontiers]
-    misses = [1 - p.attainment for one in frontiers for p in one.points]
-    least = max(_LEAST_MISS, min([*misses, 1 - outcome.settings.attainment]) / 2)
-    plot.y_range = Range1d(start=min(1.0, max([*misses, 0.1]) * 1.3), end=least)
-    charts.ticks(plot.yaxis, {round(1 - share, 6): wording.goal(share) for share in _SHOWN})
     legend.append(charts.target(plot, 1 - outcome.settings.attainment))
-    for name, baseline in league_table.baselines(outcome, trace).items():
-        if baseline.gpu_hours is not None:
-            mark = Mark(name, charts.GREY, _BASELINES[name])
-            legend.append(charts.upright(plot, baseline.gpu_hours, mark))
+    known = league_table.baselines(outcome, trace)
+    lines = {name: one.gpu_hours for name, one in known.items() if one.gpu_hours is not None}
+    for name, hours in lines.items():
+        legend.append(charts.upright(plot, hours, Mark(name, charts.GREY, _BASELINES[name])))
+    _frame(plot, outcome, frontiers, list(lines.values()))
     if any(one.default is not None for one in frontiers):
         legend.append(Mark("untuned", charts.GREY, "diamond"))
     return Chart(key, trace, _cost(outcome, trace), plot, tuple(legend))
+
+
+def _frame(
+    plot: charts.Plot, outcome: Outcome, frontiers: Sequence[Frontier], lines: Sequence[float]
+) -> None:
+    """Ranges that hold every point and line; attainment grows upwards."""
+    points = [point for one in frontiers for point in (*one.points, one.default) if point]
+    misses = [1 - p.attainment for p in points] + [1 - outcome.settings.attainment]
+    hours = [p.gpu_hours for p in points] + list(lines)
+    plot.y_range = Range1d(
+        start=min(1.0, max(misses) * 1.3), end=max(_LEAST_MISS, min(misses)) / 1.6
+    )
+    plot.x_range = Range1d(start=min(hours, default=0.0) * 0.96, end=max(hours, default=1.0) * 1.03)
+    charts.ticks(plot.yaxis, {round(1 - share, 6): wording.goal(share) for share in _SHOWN})
 
 
 def _drawn(plot: charts.Plot, outcome: Outcome, one: Frontier) -> Mark:
     """A policy's frontier, its untuned default as a diamond."""
     names = list(dict.fromkeys(f.policy for f in outcome.frontiers))
     colour = COLOURS[names.index(one.policy) % len(COLOURS)]
-    shape = "dashes" if one.routing == "tandem" and len(outcome.settings.routings) > 1 else "line"
-    mark = Mark(league_table.who(one, outcome), colour, shape)
+    ours = one.routing == "tandem" and league_table.both_orders(one.policy, outcome)
+    mark = Mark(league_table.who(one, outcome), colour, "dashes" if ours else "line")
     points = sorted(one.points, key=lambda point: point.gpu_hours)
     hours = np.array([point.gpu_hours for point in points])
     shares = np.array([point.attainment for point in points])
@@ -104,7 +115,7 @@ def fleets(outcome: Outcome, mine: Track, oracle: Track | None, key: str) -> Cha
                 charts.steps(plot, axis.of(x), y, Mark(f"{whose}: {role}", colour, shape))
             )
     plot.y_range = Range1d(start=0, end=_most([mine, *([oracle] if oracle else [])]) * 1.1 + 0.5)
-    title = f"{mine.trace}: {name}, {mine.kind}" + (" against the oracle" if oracle else "")
+    title = f"{mine.trace}: {name}, {mine.kind}" + (", against the oracle" if oracle else "")
     return Chart(key, title, "; ".join(_used(outcome, mine, oracle)) + ".", plot, tuple(legend))
 
 

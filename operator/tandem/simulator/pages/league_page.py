@@ -36,6 +36,7 @@ def write(path: Path, outcome: Outcome) -> None:
         "warning": "" if outcome.complete else _STOPPED,
         "sections": list(_SECTIONS.items()),
         "asked": wording.goal(outcome.settings.attainment),
+        "overview": league_table.overview(outcome),
         "headline": league_table.headline(outcome),
         "frontiers": [chart.key for chart in frontiers],
         "fleets": [chart.key for chart in fleets],

@@ -44,10 +44,40 @@ def who(frontier: Frontier, outcome: Outcome) -> str:
 
 
 def with_routing(policy: str, routing: str, outcome: Outcome) -> str:
-    """A policy's name, and the queue order where the league has several."""
-    if len(set(outcome.settings.routings)) == 1:
+    """A policy's name, and whose queue order it ran with where both were played."""
+    if not both_orders(policy, outcome):
         return policy
-    return f"{policy} ({'its own' if routing == 'own' else routing} order)"
+    return f"{policy}, {'own' if routing == 'own' else routing} order"
+
+
+def both_orders(policy: str, outcome: Outcome) -> bool:
+    """Whether a policy was played with its own queue order and with ours."""
+    return len({one.routing for one in outcome.frontiers if one.policy == policy}) > 1
+
+
+def overview(outcome: Outcome) -> Table:
+    """GPU-hours over the oracle's: a row for each policy, a column for each trace."""
+    asked = wording.goal(outcome.settings.attainment)
+    traces = [load.trace for load in outcome.loads]
+    winners = {trace: best(outcome, trace) for trace in traces}
+    by_name: dict[str, dict[str, str]] = {}
+    for one in outcome.frontiers:
+        star = "★ " if one is winners.get(one.trace) else ""
+        by_name.setdefault(who(one, outcome), {})[one.trace] = star + _over_oracle(one)
+    heads = (("policy", False), *((trace, True) for trace in traces))
+    rows = [
+        Row((name, *(cells.get(trace, wording.NOTHING) for trace in traces)))
+        for name, cells in by_name.items()
+    ]
+    return Table(f"GPU-hours for {asked}, as multiples of the oracle's", heads, {"": rows})
+
+
+def _over_oracle(frontier: Frontier) -> str:
+    """How far from the oracle; where the target was never reached, how near to that."""
+    if frontier.gpu_hours_at_target is None:
+        return f"at most {wording.share(frontier.attainment_reached)}"
+    over = frontier.regret.oracle
+    return wording.plain(frontier.gpu_hours_at_target) if over is None else _times(1.0 + over)
 
 
 def headline(outcome: Outcome) -> Table:
@@ -59,8 +89,8 @@ def headline(outcome: Outcome) -> Table:
         ("95 % interval", True),
         ("× oracle", True),
         ("best attainment", True),
-        ("untuned: attainment", True),
-        ("untuned: GPU-hours", True),
+        ("attainment, untuned", True),
+        ("GPU-hours, untuned", True),
     )
     traces = [load.trace for load in outcome.loads]
     groups: Mapping[str, list[Row]] = {trace: list(_rows(outcome, trace)) for trace in traces}
