@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tandem.api.policy_names import COMPARED_POLICY_NAMES
-from tandem.cli import options
+from tandem.cli import options, scenario_file
 
 _PROFILE = "h200-llama-3.1-70b-tp4"
 
@@ -71,6 +71,7 @@ def run(
         Path | None, typer.Option("--json", help="Write the outcome as JSON.")
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write the outcome as an HTML page.")] = None,
+    scenario: scenario_file.Option = None,  # noqa: ARG001 - stands in for flags before they are read
 ) -> int:
     """Play policies against each other on traces, and against floor, oracle and the best fixed fleet."""
     from tandem.cli.league import inputs, session, workers  # noqa: PLC0415 - planner, SciPy

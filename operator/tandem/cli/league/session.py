@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from importlib import import_module
 from pathlib import Path
 
 import typer
@@ -109,8 +108,9 @@ def _write(outcome: Outcome, outputs: Outputs) -> None:
     if outputs.json is not None:
         written.write(outcome, outputs.json)
     if outputs.page is not None:
-        page = import_module("tandem.simulator.league_page")  # charts, which few runs need
-        page.write(outputs.page, outcome)
+        from tandem.simulator.pages import league_page  # noqa: PLC0415 - charts, which few runs need
+
+        league_page.write(outputs.page, outcome)
 
 
 def _told(why: BaseException) -> str:

@@ -80,7 +80,7 @@ def run(
     timeline: Annotated[
         Path | None, typer.Option(help="Write pods and load over time as Parquet too.")
     ] = None,
-    scenario_path: scenario_file.Option = None,  # noqa: ARG001 - read before the others are
+    scenario_path: scenario_file.Option = None,  # noqa: ARG001 - stands in for flags before they are read
 ) -> None:
     """Replay a trace against a simulated fleet: the real planner and router, virtual time."""
     options.one_of("--policy", policy, COMPARED_POLICY_NAMES)
