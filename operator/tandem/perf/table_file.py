@@ -64,20 +64,26 @@ def find_table(
     backend: str = "vllm",
 ) -> TableTimes | None:
     """As `read_table`; None where the file is of other engines."""
+    points = find_points(path, profile, field, backend)
+    return points and TableTimes(*points, f"{field} {path.name}", calibration)
+
+
+def find_points(
+    path: Path, profile: EngineProfile, field: str = "--truth", backend: str = "vllm"
+) -> tuple[list[Point], list[Point]] | None:
+    """The prefill and the decode points of a profile's engine; None where the file is of others."""
     found = rows(path, field)
-    source = f"{field} {path.name}"
     first = found[0]
-    if first.has(_SWEEP) or first.has(_SPLITWISE):
-        own = _of(profile, found, backend)
-        if not own:
-            return None
-        prefill, decode = _sweep(own) if first.has(_SWEEP) else _splitwise(own)
-    elif first.has(_DYNAMO_PREFILL) or first.has(_DYNAMO_DECODE):
-        prefill, decode = _dynamo(path, field)
-    else:
+    if first.has(_DYNAMO_PREFILL) or first.has(_DYNAMO_DECODE):
+        return _dynamo(path, field)
+    if not first.has(_SWEEP) and not first.has(_SPLITWISE):
         known = " or ".join(", ".join(columns) for columns in _FORMATS)
-        raise InvalidInputError(f"{source}, columns", ", ".join(first.values), known)
-    return TableTimes(prefill, decode, source, calibration)
+        columns = ", ".join(first.values)
+        raise InvalidInputError(f"{field} {path.name}, columns", columns, known)
+    own = _of(profile, found, backend)
+    if not own:
+        return None
+    return _sweep(own) if first.has(_SWEEP) else _splitwise(own)
 
 
 def _sweep(found: Sequence[Row]) -> tuple[list[Point], list[Point]]:
