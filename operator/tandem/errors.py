@@ -27,3 +27,7 @@ class InvalidInputError(TandemError):
         self.value = value
         self.allowed = allowed
         super().__init__(f"{field}: {value!r} is not allowed: {allowed}")
+
+    def __reduce__(self) -> tuple[type["InvalidInputError"], tuple[str, object, str]]:
+        """Travels between processes whole: an exception is copied by its message alone otherwise."""
+        return InvalidInputError, (self.field, self.value, self.allowed)

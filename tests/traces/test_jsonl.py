@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.traces import jsonl
 from tandem.traces.model import Trace, from_first_arrival
 from tandem.traces.read import read_trace
 from tandem.traces.request import TraceRequest
+from tandem.traces.write import write_trace
 
 TOKENS = st.integers(min_value=1, max_value=1_000_000)
 REQUESTS = st.builds(
@@ -45,5 +45,5 @@ def test_a_written_trace_reads_back(requests: list[TraceRequest], *, compressed:
     trace = from_first_arrival("any", requests)
     with TemporaryDirectory() as folder:
         path = Path(folder) / ("trace.jsonl.gz" if compressed else "trace.jsonl")
-        jsonl.write(trace, path)
+        write_trace(trace, path)
         assert close(read_trace(path), trace)

@@ -1,7 +1,9 @@
 """Values that several commands take, checked once: a mistake names the flag, the value and what is allowed."""
 
+import os
 from collections.abc import Sequence
 from math import isfinite
+from pathlib import Path
 
 from tandem.api import duration
 from tandem.errors import InvalidInputError
@@ -51,6 +53,19 @@ def one_of(flag: str, value: str, allowed: Sequence[str]) -> str:
     if value not in allowed:
         raise InvalidInputError(flag, value, f"one of {', '.join(allowed)}")
     return value
+
+
+def writable(flag: str, path: Path | None) -> Path | None:
+    """A file that can be written, told before the work that fills it; or none."""
+    if path is None:
+        return None
+    if path.is_dir():
+        raise InvalidInputError(flag, str(path), "a file, not a folder")
+    if not os.access(path.parent, os.W_OK):
+        raise InvalidInputError(
+            flag, str(path), "a file in a folder that exists and can be written"
+        )
+    return path
 
 
 def parameters(pairs: Sequence[str] | None, flag: str = "--param") -> dict[str, float]:

@@ -9,12 +9,16 @@ a time without a zone is UTC.
 
 import csv
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from tandem.errors import InvalidInputError
+from tandem.traces.model import Trace
 from tandem.traces.place import Place
 from tandem.traces.request import TraceRequest
 
 _COLUMNS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # of a trace that tells no date
+CARRIES = ()
 
 
 def requests(text: str, place: Place) -> Iterator[TraceRequest]:
@@ -30,6 +34,23 @@ def requests(text: str, place: Place) -> Iterator[TraceRequest]:
             moment = _moment(row.get("TIMESTAMP", ""), here)
             zero = zero or moment
             yield _request(row, (moment - zero).total_seconds(), here)
+
+
+def render(trace: Trace, field: str) -> Iterator[bytes]:
+    """The lines of a file that reads back as arrivals, to the microsecond, and lengths of the trace."""
+    yield f"{','.join(_COLUMNS)}\n".encode()
+    for request in trace.requests:
+        moment = _written(request.arrival_s, field)
+        yield f"{moment},{request.input_tokens},{request.output_tokens}\n".encode()
+
+
+def _written(arrival_s: float, field: str) -> str:
+    try:
+        moment = _EPOCH + timedelta(seconds=arrival_s)
+    except OverflowError:
+        allowed = "a format other than Azure's CSV, whose dates end with the year 9999"
+        raise InvalidInputError(field, f"an arrival at {arrival_s:g} s", allowed) from None
+    return f"{moment.replace(tzinfo=None).isoformat(sep=' ', timespec='microseconds')}0"
 
 
 def _request(row: Mapping[str, str], arrival_s: float, here: Place) -> TraceRequest:

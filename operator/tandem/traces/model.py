@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from tandem.traces.request import TraceRequest
 
@@ -26,10 +27,26 @@ class Trace:
         return len(self.requests) / self.duration_s if self.duration_s else float("inf")
 
 
+class Recorded(NamedTuple):
+    """What a file holds: requests in any order, and the recorded time where the file tells it."""
+
+    requests: Iterable[TraceRequest]
+    span_s: float | None = None
+
+
 def from_first_arrival(name: str, requests: Iterable[TraceRequest]) -> Trace:
     """A trace of requests in any order: sorted by arrival, and the first one comes at 0."""
-    ordered = sorted(requests, key=lambda request: request.arrival_s)
+    ordered = _by_arrival(requests)
     first_s = ordered[0].arrival_s if ordered else 0.0
     if first_s:
         ordered = [replace(request, arrival_s=request.arrival_s - first_s) for request in ordered]
     return Trace(name=name, requests=tuple(ordered))
+
+
+def over(name: str, requests: Iterable[TraceRequest], span_s: float) -> Trace:
+    """A trace of requests in any order, whose time 0 and end are known."""
+    return Trace(name=name, requests=tuple(_by_arrival(requests)), span_s=span_s)
+
+
+def _by_arrival(requests: Iterable[TraceRequest]) -> list[TraceRequest]:
+    return sorted(requests, key=lambda request: request.arrival_s)

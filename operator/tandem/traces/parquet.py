@@ -1,52 +1,84 @@
 """Parquet traces: columns t_ms, input_tokens, output_tokens; other columns are not read.
 
-pyarrow is imported only when a Parquet trace is read: it is an extra, and takes half a second.
+`span_ms` among the file's metadata says how long was recorded, as in canonical JSONL. pyarrow is imported
+only when a Parquet trace is read or written: it is an extra, and takes half a second.
 """
 
 from collections.abc import Iterator
+from io import BytesIO
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tandem.errors import InvalidInputError
-from tandem.traces.place import TOKENS, Place
-from tandem.traces.request import TraceRequest
+from tandem.traces.columns import Columns, columns, requests
+from tandem.traces.model import Recorded, Trace
+from tandem.traces.place import ENDLESS_MS, MOST_TOKENS, TOKENS, Place
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MAGIC = b"PAR1"
+CARRIES = ("span_ms",)
 _COLUMNS = ("t_ms", "input_tokens", "output_tokens")
+_SPAN = b"span_ms"
 
 
-def requests(content: bytes, place: Place) -> Iterator[TraceRequest]:
+def recorded(content: bytes, place: Place) -> Recorded:
     """The requests of a Parquet file; a "line" of an error is a row, counted from 1."""
     table = _table(content, place)
     times_ms, inputs, outputs = (_values(table, column, place) for column in _COLUMNS)
+    _check(times_ms, np.abs(times_ms) < ENDLESS_MS, "t_ms", "a time within 30 million years", place)
     for column, values in (("input_tokens", inputs), ("output_tokens", outputs)):
-        _check_tokens(column, values, place)
-    rows = zip((times_ms / 1000).tolist(), inputs.tolist(), outputs.tolist(), strict=True)
-    for arrival_s, input_tokens, output_tokens in rows:
-        yield TraceRequest(
-            arrival_s=arrival_s, input_tokens=input_tokens, output_tokens=output_tokens
-        )
+        whole = (values >= 1) & (values <= MOST_TOKENS) & (values == np.floor(values))
+        _check(values, whole, column, TOKENS, place)
+    span_s = _span_s(table, place)
+    arrival_s = times_ms / 1000
+    if span_s is None and len(arrival_s):
+        arrival_s = (times_ms - times_ms.min()) / 1000
+    found = Columns(
+        arrival_s=arrival_s,
+        input_tokens=inputs.astype(np.int64),
+        output_tokens=outputs.astype(np.int64),
+    )
+    return Recorded(requests(found), span_s)
 
 
-def _table(content: bytes, place: Place) -> "pa.Table":
+def render(trace: Trace, field: str) -> Iterator[bytes]:
+    """The bytes of a file that reads back as arrivals and lengths of the trace."""
+    import_error = "a name that ends with .jsonl or .csv, or pip install 'tandem-llm[sim]'"
+    pa, parquet = _pyarrow(field, trace.name, import_error)
+    found = columns(trace)
+    values = (found.arrival_s * 1000, found.input_tokens, found.output_tokens)
+    table = pa.table(dict(zip(_COLUMNS, values, strict=True)))
+    metadata = {_SPAN: repr(trace.duration_s * 1000).encode()}
+    into = BytesIO()
+    parquet.write_table(table.replace_schema_metadata(metadata), into, compression="zstd")
+    yield into.getvalue()
+
+
+def _pyarrow(field: str, value: str, needs: str) -> tuple[ModuleType, ModuleType]:
     try:
         import pyarrow as pa  # noqa: PLC0415 - see the module's text
         from pyarrow import parquet  # noqa: PLC0415
     except ImportError:
-        needs = "a CSV or JSONL trace, or pip install 'tandem-llm[sim]' for Parquet"
-        raise InvalidInputError(place.field, place.file, needs) from None
+        raise InvalidInputError(field, value, needs) from None
+    return pa, parquet
+
+
+def _table(content: bytes, place: Place) -> "pa.Table":
+    needs = "a CSV or JSONL trace, or pip install 'tandem-llm[sim]' for Parquet"
+    pa, parquet = _pyarrow(place.field, place.file, needs)
     try:
         file = parquet.ParquetFile(pa.BufferReader(content))
         found = file.schema_arrow.names
         place.check_columns(found, _COLUMNS, found)
-        return file.read(columns=list(_COLUMNS))
+        table: pa.Table = file.read(columns=list(_COLUMNS))
     except pa.ArrowException as error:
         what = str(error).splitlines()[0]
         raise InvalidInputError(f"{place.field} {place.file}", what, "a Parquet file") from None
+    return table
 
 
 def _values(table: "pa.Table", column: str, place: Place) -> np.ndarray:
@@ -63,8 +95,19 @@ def _finite(value: object) -> bool:
     return isinstance(value, int | float) and bool(np.isfinite(value))
 
 
-def _check_tokens(column: str, values: np.ndarray, place: Place) -> None:
-    bad = np.flatnonzero((values < 1) | (values != np.floor(values)))
+def _check(values: np.ndarray, allowed: np.ndarray, column: str, what: str, place: Place) -> None:
+    bad = np.flatnonzero(~allowed)
     if bad.size:
         here = Place(place.field, place.file, int(bad[0]) + 1)
-        raise here.error(column, values[bad[0]].item(), TOKENS)
+        raise here.error(column, values[bad[0]].item(), what)
+
+
+def _span_s(table: "pa.Table", place: Place) -> float | None:
+    text = (table.schema.metadata or {}).get(_SPAN)
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    return place.milliseconds({"span_ms": value}, "span_ms", least=0) / 1000

@@ -6,8 +6,9 @@ from typing import Any
 
 from tandem.errors import InvalidInputError
 
-_ENDLESS_MS = 1e18  # 30 million years
-TOKENS = "a whole number of tokens, 1 or more"
+ENDLESS_MS = 1e18  # 30 million years
+MOST_TOKENS = 10**9  # a thousand times the longest context; sums over a trace fit 64 bits
+TOKENS = "a whole number of tokens, 1 or more and at most a thousand million"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +28,16 @@ class Place:
     def tokens(self, row: Mapping[str, Any], column: str, least: int = 1) -> int:
         """A count of tokens, `least` or more."""
         value = row.get(column)
-        if type(value) is not int or value < least:
+        if type(value) is not int or not least <= value <= MOST_TOKENS:
             raise self.error(column, value, TOKENS)
         return value
 
     def milliseconds(
-        self, row: Mapping[str, Any], column: str, least: float = -_ENDLESS_MS
+        self, row: Mapping[str, Any], column: str, least: float = -ENDLESS_MS
     ) -> float:
         """A finite time in milliseconds, `least` or more."""
         value: Any = row.get(column)
-        if type(value) not in (int, float) or not least <= value < _ENDLESS_MS:
+        if type(value) not in (int, float) or not least <= value < ENDLESS_MS:
             more = ", 0 or more" if least == 0 else ""
             raise self.error(column, value, f"a finite number of milliseconds{more}")
         return float(value)

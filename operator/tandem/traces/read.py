@@ -1,21 +1,19 @@
 """Reads a trace of any format we know, told by its content and not by its name.
 
-A trace's time starts at 0 with its first arrival, whatever zero the file counts from. Lines out of
-order are sorted by time. A `.gz` file is read as it is.
+A trace's time starts at 0 with its first arrival, whatever zero the file counts from, unless the file
+tells the span that was recorded. Lines out of order are sorted by time. A `.gz` file is read as it is.
 """
 
 import gzip
 import zlib
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tandem.errors import InvalidInputError
 from tandem.traces import azure, jsonl, parquet, sessions
-from tandem.traces.model import Trace, from_first_arrival
+from tandem.traces.columns import collector_at_rest
+from tandem.traces.model import Recorded, Trace, from_first_arrival, over
 from tandem.traces.place import Place
-from tandem.traces.request import TraceRequest
 
-_Reader = Callable[[str, Place], Iterator[TraceRequest]]
 _GZIP_MAGIC = b"\x1f\x8b"
 FORMATS = (
     "a trace: Azure CSV (TIMESTAMP, ContextTokens, GeneratedTokens), JSONL (timestamp, input_length, "
@@ -27,14 +25,24 @@ def read_trace(path: Path, field: str = "--trace") -> Trace:
     """The trace in a file; `field` names the flag that gave the file in errors."""
     place = Place(field, path.name, 1)
     content = _content(path, field)
-    if content.startswith(parquet.MAGIC):
-        requests = parquet.requests(content, place)
-    else:
-        text = _text(content, path, field)
-        requests = _format(text, path, field)(text, place)
-    trace = from_first_arrival(path.name, requests)
+    with collector_at_rest():
+        if content.startswith(parquet.MAGIC):
+            found = parquet.recorded(content, place)
+        else:
+            found = _recorded(_text(content, path, field), place)
+        trace = _trace(found, place)
     if not trace.requests:
         raise InvalidInputError(f"{field} {path.name}", "0 requests", "at least one request")
+    return trace
+
+
+def _trace(found: Recorded, place: Place) -> Trace:
+    if found.span_s is None:
+        return from_first_arrival(place.file, found.requests)
+    trace = over(place.file, found.requests, found.span_s)
+    if trace.requests and (trace.requests[0].arrival_s < 0 or trace.duration_s > trace.span_s):
+        allowed = "a time that holds all arrivals, counted from 0"
+        raise place.error("span_ms", found.span_s * 1000, allowed)
     return trace
 
 
@@ -59,13 +67,17 @@ def _text(content: bytes, path: Path, field: str) -> str:
         raise InvalidInputError(field, str(path), FORMATS) from None
 
 
-def _format(text: str, path: Path, field: str) -> _Reader:
-    """The reader of a text's format, which its first line tells."""
+def _recorded(text: str, place: Place) -> Recorded:
+    """What a text holds, by the reader of its format, which its first line tells."""
     first = text.lstrip().split("\n", 1)[0]
     if not first:
-        raise InvalidInputError(f"{field} {path.name}", "an empty file", "at least one request")
+        raise InvalidInputError(
+            f"{place.field} {place.file}", "an empty file", "at least one request"
+        )
     if first.startswith("{"):
-        return sessions.requests if sessions.MARK in first else jsonl.requests
+        if sessions.MARK in first:
+            return Recorded(sessions.requests(text, place))
+        return jsonl.recorded(text, place)
     if "," in first:
-        return azure.requests
-    raise InvalidInputError(f"{field} {path.name}", first[:60], FORMATS)
+        return Recorded(azure.requests(text, place))
+    raise InvalidInputError(f"{place.field} {place.file}", first[:60], FORMATS)

@@ -5,15 +5,18 @@ own random time and wrapped around the trace's end, so that no step appears that
 is kept, dropped or shifted as a whole.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from math import isfinite
 
 import numpy as np
 
 from tandem.errors import InvalidInputError
-from tandem.traces.model import Trace
+from tandem.traces import copies as copied
+from tandem.traces.model import Trace, over
 from tandem.traces.request import TraceRequest
+
+MOST_REQUESTS = 10_000_000  # 2 GB of memory
 
 
 def at_rate(trace: Trace, rate_rps: float, seed: int, field: str = "--rate") -> Trace:
@@ -22,19 +25,34 @@ def at_rate(trace: Trace, rate_rps: float, seed: int, field: str = "--rate") -> 
         raise InvalidInputError(field, rate_rps, "a rate above 0, of a trace that lasts some time")
     random = np.random.default_rng(seed)
     copies, fraction = divmod(rate_rps / trace.rate_rps, 1.0)
-    requests: list[TraceRequest] = []
-    for copy in range(int(copies)):
-        requests.extend(_copy(trace, copy, random))
-    if fraction:
-        requests.extend(_thinned(_copy(trace, int(copies), random), fraction, random))
-    if not requests:
-        at_least = f"high enough to keep one of {len(trace.requests)} requests"
-        raise InvalidInputError(field, rate_rps, at_least)
-    return _over(trace.duration_s, trace.name, requests)
+    _require_few(trace, copies + 1, field, rate_rps)
+    laid = _laid(trace, int(copies) + bool(fraction), random)
+    whole, last = laid[: int(copies)], laid[int(copies) :]
+    kept = [list(_thinned(copy, fraction, random)) for copy in last]
+    return _joined(trace, [*whole, *kept], field, rate_rps)
+
+
+def thin(trace: Trace, share: float, seed: int, field: str = "--keep") -> Trace:
+    """The trace with each request, or whole session, kept with probability `share`; seeded."""
+    if not 0 < share <= 1:
+        raise InvalidInputError(field, share, "a share above 0 and at most 1")
+    kept = list(_thinned(trace.requests, share, np.random.default_rng(seed)))
+    return _joined(trace, [kept], field, share)
+
+
+def superpose(trace: Trace, copies: int, seed: int, field: str = "--copies") -> Trace:
+    """So many copies over each other, the first where it was, the others shifted and wrapped; seeded."""
+    if copies < 1:
+        raise InvalidInputError(field, copies, "1 or more copies")
+    _require_few(trace, copies, field, copies)
+    if copies > 1:
+        copied.require_time(trace, field, copies)
+    laid = _laid(trace, copies, np.random.default_rng(seed))
+    return _joined(trace, laid, field, copies)
 
 
 def window(trace: Trace, start_s: float, duration_s: float, field: str = "--duration") -> Trace:
-    """The requests of [start, start + duration), counted from its start."""
+    """The requests of [start, start + duration), counted from its start; it ends with the trace at last."""
     end_s = start_s + duration_s
     requests = [
         replace(request, arrival_s=request.arrival_s - start_s)
@@ -44,40 +62,24 @@ def window(trace: Trace, start_s: float, duration_s: float, field: str = "--dura
     if not requests:
         allowed = f"a window that holds requests of {trace.name} ({trace.duration_s:g} s long)"
         raise InvalidInputError(field, f"{start_s:g} s to {end_s:g} s", allowed)
-    return _over(duration_s, trace.name, requests)
+    return over(trace.name, requests, min(end_s, trace.duration_s) - start_s)
 
 
-def _over(span_s: float, name: str, requests: list[TraceRequest]) -> Trace:
-    requests.sort(key=lambda request: request.arrival_s)
-    return Trace(name=name, requests=tuple(requests), span_s=span_s)
-
-
-def _copy(trace: Trace, copy: int, random: np.random.Generator) -> Iterator[TraceRequest]:
-    """One copy of a trace; the first is the trace itself, others share no session or KV with it."""
-    if copy == 0:
-        return iter(trace.requests)
-    shift_s = random.uniform(0.0, trace.duration_s)
-    blocks = 1 + max((max(r.hash_ids, default=-1) for r in trace.requests), default=-1)
-    return _shifted(trace, copy, shift_s, blocks)
-
-
-def _shifted(trace: Trace, copy: int, shift_s: float, blocks: int) -> Iterator[TraceRequest]:
-    moves: dict[str, float] = {}  # by session: what its first turn moved by
-    for request in trace.requests:
-        wrapped_s = (request.arrival_s + shift_s) % trace.duration_s
-        move_s = wrapped_s - request.arrival_s
-        if request.session:
-            move_s = moves.setdefault(request.session, move_s)
-        yield replace(
-            request,
-            arrival_s=request.arrival_s + move_s,
-            session=f"{request.session}#{copy}" if request.session else "",
-            hash_ids=tuple(block + copy * blocks for block in request.hash_ids),
-        )
+def _laid(trace: Trace, copies: int, random: np.random.Generator) -> list[Iterable[TraceRequest]]:
+    """The trace itself and shifted copies that share no session or KV block with it."""
+    laid: list[Iterable[TraceRequest]] = [trace.requests]
+    if copies <= 1:
+        return laid
+    mark, blocks = copied.mark([trace]), copied.blocks(trace)
+    for copy in range(1, copies):
+        shift_s = random.uniform(0.0, trace.duration_s)
+        shifted = copied.wrapped(trace.requests, shift_s, trace.duration_s)
+        laid.append(copied.apart(shifted, f"{mark}{copy}", copy * blocks))
+    return laid
 
 
 def _thinned(
-    requests: Iterator[TraceRequest], share: float, random: np.random.Generator
+    requests: Iterable[TraceRequest], share: float, random: np.random.Generator
 ) -> Iterator[TraceRequest]:
     sessions: dict[str, bool] = {}
     for request in requests:
@@ -86,3 +88,17 @@ def _thinned(
             kept = sessions.setdefault(request.session, kept)
         if kept:
             yield request
+
+
+def _joined(trace: Trace, parts: list[Iterable[TraceRequest]], field: str, value: float) -> Trace:
+    requests = [request for part in parts for request in part]
+    if not requests:
+        at_least = f"high enough to keep one of {len(trace.requests)} requests"
+        raise InvalidInputError(field, value, at_least)
+    return over(trace.name, requests, trace.duration_s)
+
+
+def _require_few(trace: Trace, copies: float, field: str, value: float) -> None:
+    if copies * len(trace.requests) > MOST_REQUESTS:
+        allowed = f"at most {MOST_REQUESTS} requests; {trace.name} has {len(trace.requests)}"
+        raise InvalidInputError(field, value, allowed)

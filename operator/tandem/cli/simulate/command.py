@@ -8,15 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from tandem.api.policy_names import POLICY_NAMES, QUEUE_ORDERS
+from tandem.api.policy_names import COMPARED_POLICY_NAMES, QUEUE_ORDERS
 from tandem.api.role import Role
-from tandem.cli import options, reachable
+from tandem.cli import options, reachable, scenario_file
 from tandem.cli.simulate import inputs, table
 from tandem.perf.library import profile as library_profile
 from tandem.planner.spec import FleetSpec, Slo
 from tandem.simulator.report import report
+from tandem.simulator.result import Result
 from tandem.simulator.run import simulate
 from tandem.simulator.scenario import Scenario
+from tandem.traces.named import LOADS
 
 _Size = Annotated[int | None, typer.Option(help="Replicas at the start.")]
 _Low = Annotated[int | None, typer.Option(help="Fewest replicas; 1 if not given.")]
@@ -27,9 +29,10 @@ def run(
     *,
     profile: Annotated[str, typer.Option(help="Engine profile, by name.")],
     trace: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="Azure CSV, JSONL, agent-session JSONL or Parquet, .gz too; generated if not given."
+            help="Azure CSV, JSONL, agent-session JSONL or Parquet, .gz too, or a built-in load:"
+            f" {', '.join(LOADS)}; generated if not given."
         ),
     ] = None,
     prefill: _Size = None,
@@ -40,7 +43,7 @@ def run(
         float, typer.Option(help="Share of arrivals that shall meet both targets.")
     ] = 0.99,
     policy: Annotated[
-        str, typer.Option(help=f"Who scales: {', '.join(POLICY_NAMES)}.")
+        str, typer.Option(help=f"Who scales: {', '.join(COMPARED_POLICY_NAMES)}.")
     ] = inputs.STATIC,
     param: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE of the policy; may be repeated.")
@@ -71,10 +74,19 @@ def run(
     ] = "10m",
     seed: Annotated[int, typer.Option(help="Of scaling or generating the trace.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    page: Annotated[
+        Path | None, typer.Option("--report", help="Write the report as an HTML page too.")
+    ] = None,
+    timeline: Annotated[
+        Path | None, typer.Option(help="Write pods and load over time as Parquet too.")
+    ] = None,
+    scenario_path: scenario_file.Option = None,  # noqa: ARG001 - stands in for flags before they are read
 ) -> None:
     """Replay a trace against a simulated fleet: the real planner and router, virtual time."""
-    options.one_of("--policy", policy, POLICY_NAMES)
+    options.one_of("--policy", policy, COMPARED_POLICY_NAMES)
     options.one_of("--order", order, QUEUE_ORDERS)
+    options.writable("--report", page)
+    options.writable("--timeline", timeline)
     said = {
         Role.PREFILL: inputs.Replicas(prefill, min_prefill, max_prefill),
         Role.DECODE: inputs.Replicas(decode, min_decode, max_decode),
@@ -102,15 +114,28 @@ def run(
         seed=seed,
     )
     reachable.require(spec.slo, roles[Role.PREFILL].profile, scenario.trace.requests)
-    figures = _played(scenario)
+    result, figures = _played(scenario)
     if as_json:
         typer.echo(json.dumps(figures, indent=2, allow_nan=False))
     else:
         table.show(figures, spec.slo)
+    _write(result, page, timeline)
 
 
-def _played(scenario: Scenario) -> dict[str, Any]:
+def _played(scenario: Scenario) -> tuple[Result, dict[str, Any]]:
     with table.progress(shown=sys.stderr.isatty()) as told:
         began_s = time.perf_counter()
         result = simulate(scenario, told)
-        return report(result, time.perf_counter() - began_s)
+        return result, report(result, time.perf_counter() - began_s)
+
+
+def _write(result: Result, page: Path | None, timeline: Path | None) -> None:
+    """The files that were asked for; what draws them is imported only then."""
+    if page is not None:
+        from tandem.simulator.pages import run_page  # noqa: PLC0415
+
+        run_page.write(page, result)
+    if timeline is not None:
+        from tandem.simulator import timeline as rows  # noqa: PLC0415
+
+        rows.write(timeline, result)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from tandem.api import duration
 from tandem.api.role import Role
@@ -13,7 +12,7 @@ from tandem.planner.spec import FleetSpec, RoleSpec
 from tandem.simulator.control import Planner
 from tandem.traces.generate import AZURE_RATE_RPS, generate
 from tandem.traces.model import Trace
-from tandem.traces.read import read_trace
+from tandem.traces.named import load
 from tandem.traces.scale import at_rate, window
 
 STATIC = "static"
@@ -31,16 +30,16 @@ class Replicas:
     high: int | None
 
 
-def trace(path: Path | None, duration_text: str | None, rate_rps: float | None, seed: int) -> Trace:
-    """The file's trace or a generated one, cut to its first `--duration`, then brought to `--rate`."""
+def trace(named: str | None, duration_text: str | None, rate_rps: float | None, seed: int) -> Trace:
+    """A file's trace, a built-in one or the default, cut to its first `--duration`, then brought to `--rate`."""
     if seed < 0:
         raise InvalidInputError("--seed", seed, "0 or more")
     lasts_s = None if duration_text is None else options.seconds("--duration", duration_text)
     if rate_rps is not None:
         options.positive("--rate", rate_rps)
-    if path is None:
+    if named is None:
         return generate(rate_rps or AZURE_RATE_RPS, lasts_s or _GENERATED_S, seed)
-    read = read_trace(path)
+    read = load(named, "--trace", seed)
     cut = read if lasts_s is None else window(read, 0.0, lasts_s)
     return cut if rate_rps is None else at_rate(cut, rate_rps, seed)
 

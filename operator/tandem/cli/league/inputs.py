@@ -1,0 +1,147 @@
+"""From the command line's words to a league; a mistake names the flag, the value and what is allowed."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from tandem import __version__
+from tandem.api.policy_names import COMPARED_POLICY_NAMES
+from tandem.cli import options
+from tandem.cli.league import loads
+from tandem.errors import InvalidInputError
+from tandem.simulator.league import fingerprint
+from tandem.simulator.league.entry import ROUTINGS, entries
+from tandem.simulator.league.job import Conditions, Load
+from tandem.simulator.league.league import League
+from tandem.simulator.league.outcome import Settings
+
+QUICK, FULL = "quick", "full"
+SUITES = (QUICK, FULL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How hard is looked: values a policy, halvings towards the target, runs of the oracle, seeds."""
+
+    points: int
+    halvings: int
+    oracle: int
+    seeds: int
+
+
+EFFORTS = {
+    QUICK: Effort(points=3, halvings=2, oracle=40, seeds=1),
+    FULL: Effort(points=7, halvings=4, oracle=300, seeds=3),
+}
+COLD_STARTS = {QUICK: ("100s",), FULL: ("30s", "100s")}
+
+
+def data_folder() -> Path | None:
+    """The folder of real traces and timings that $TANDEM_DATA names."""
+    named = os.environ.get("TANDEM_DATA")
+    return Path(named) if named else None
+
+
+def chosen(
+    traces: Sequence[str], suite: str | None, rate_rps: float | None, duration_s: float | None
+) -> list[Load]:
+    """The loads of `--trace` or of `--suite`, one of which must be given."""
+    if suite is not None:
+        options.one_of("--suite", suite, SUITES)
+    if bool(traces) == (suite is not None):
+        allowed = f"either traces, or --suite {' or '.join(SUITES)}"
+        raise InvalidInputError("--trace", ", ".join(traces), allowed)
+    if suite is None:
+        return loads.named(traces, rate_rps, duration_s)
+    for flag, value in (("--rate", rate_rps), ("--duration", duration_s)):
+        if value is not None:
+            raise InvalidInputError(flag, value, "used with --trace: a suite has its own")
+    return loads.quick(data_folder()) if suite == QUICK else loads.full(data_folder())
+
+
+def effort(suite: str | None, points: int | None, seeds: int | None, oracle: int | None) -> Effort:
+    """What was said, else what the suite looks with, else as `quick` does."""
+    known = EFFORTS[suite or QUICK]
+    return Effort(
+        points=known.points if points is None else at_least("--points", points, 2),
+        halvings=known.halvings,
+        oracle=known.oracle if oracle is None else at_least("--oracle-effort", oracle, 0),
+        seeds=known.seeds if seeds is None else at_least("--seeds", seeds, 1),
+    )
+
+
+def league(
+    of: Sequence[Load],
+    conditions: Sequence[Conditions],
+    policies: Sequence[str],
+    routings: Sequence[str],
+    looked: Effort,
+) -> League:
+    """Every load under all conditions; with several cold starts a trace's name tells its own."""
+    for policy in policies:
+        options.one_of("--policy", policy, COMPARED_POLICY_NAMES)
+    for routing in routings:
+        options.one_of("--routing", routing, ROUTINGS)
+    several = len(conditions) > 1
+    return League(
+        fields=tuple(
+            (_named(load, under) if several else load, under)
+            for load, under in product(of, conditions)
+        ),
+        seeds=tuple(range(1, looked.seeds + 1)),
+        entries=tuple(entries(policies, routings)),
+        points=looked.points,
+        halvings=looked.halvings,
+        effort=looked.oracle,
+    )
+
+
+def settings(of: League, policies: Sequence[str], routings: Sequence[str], suite: str) -> Settings:
+    """What was asked, as the outcome tells it."""
+    first = of.fields[0][1]
+    cold_starts = dict.fromkeys(conditions.cold_start_s for _, conditions in of.fields)
+    return Settings(
+        traces=tuple(load.name for load, _ in of.fields),
+        policies=tuple(policies),
+        routings=tuple(routings),
+        profile=first.profile,
+        truth=first.truth,
+        ttft_s=first.ttft_s,
+        tpot_s=first.tpot_s,
+        attainment=first.attainment,
+        cold_starts_s=tuple(cold_starts),
+        scrape_age_s=first.scrape_age_s,
+        interval_s=first.interval_s,
+        drain_s=first.drain_s,
+        seeds=of.seeds,
+        points=of.points,
+        bisections=of.halvings,
+        oracle_effort=of.effort,
+        suite=suite,
+    )
+
+
+def versions() -> dict[str, str]:
+    """What played, for whoever wants the same figures again."""
+    return {
+        "tandem": __version__,
+        "source": fingerprint.shown(fingerprint.source()),
+        "python": sys.version.split()[0],
+        "numpy": np.__version__,
+    }
+
+
+def _named(load: Load, under: Conditions) -> Load:
+    return replace(load, name=f"{load.name}, {under.cold_start_s:g} s")
+
+
+def at_least(flag: str, value: int, least: int) -> int:
+    """A whole number that is not too small."""
+    if value < least:
+        raise InvalidInputError(flag, value, f"{least} or more")
+    return value

@@ -1,0 +1,1 @@
+"""A league: policies x traces x seeds on equal terms, and how far each is from the best there could be."""

@@ -1,0 +1,50 @@
+"""From a load and a seed to the trace that arrives.
+
+The first seed takes a file as it is; every other one begins at another moment of it and wraps around its
+end, so that each request still comes exactly once. Superposed copies are shifted by the seed too, and a
+built-in load is drawn anew.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from tandem.errors import InvalidInputError
+from tandem.simulator.league import fingerprint
+from tandem.simulator.league.job import Load
+from tandem.traces.arrange import shift
+from tandem.traces.model import Trace
+from tandem.traces.named import built_in
+from tandem.traces.read import read_trace
+from tandem.traces.scale import at_rate, window
+
+FIRST_SEED = 1
+_KEPT = 2  # traces a process remembers: jobs of one trace come one after the other
+
+
+@lru_cache(maxsize=_KEPT)
+def trace(load: Load, seed: int) -> Trace:
+    """What arrives."""
+    if load.path:
+        cut = _cut(_read(load.path, load.digest), load)
+        if seed != FIRST_SEED:
+            cut = shift(cut, np.random.default_rng(seed).uniform(0.0, cut.duration_s))
+    else:
+        cut = _cut(built_in(load.built_in, seed), load)
+    return cut if load.rate_rps is None else at_rate(cut, load.rate_rps, seed)
+
+
+@lru_cache(maxsize=1)
+def _read(path: str, digest: str) -> Trace:
+    if fingerprint.of_file(Path(path), "--trace") != digest:
+        same = "the same file throughout a league, on every machine that plays it"
+        raise InvalidInputError("--trace", path, same)
+    return read_trace(Path(path))
+
+
+def _cut(whole: Trace, load: Load) -> Trace:
+    if load.duration_s is None and not load.start_s:
+        return whole
+    lasts_s = whole.duration_s - load.start_s if load.duration_s is None else load.duration_s
+    return window(whole, load.start_s, lasts_s)

@@ -1,0 +1,100 @@
+"""From a job to the scenario that is simulated.
+
+All policies of a case start from the same fleet: the planner's own sizing for the arrivals of the first
+minutes, its lengths and its unevenness, within the bounds. A policy's limits on its pace are off
+(`spec.OWN_PACE`), so that nothing but its own rule is judged.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+
+from tandem.api.role import Role
+from tandem.perf.library import profile as library_profile
+from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, from_requests
+from tandem.planner.plan import plan
+from tandem.planner.sizing import size
+from tandem.planner.spec import OWN_PACE, FleetSpec, RoleSpec, Slo
+from tandem.simulator.control import Planner
+from tandem.simulator.league import arrivals, schedule
+from tandem.simulator.league.job import SCHEDULE, STATIC, Case, Conditions, Job
+from tandem.simulator.scenario import Scenario
+from tandem.traces.columns import columns
+
+FIRST_S = (
+    180.0  # of a trace, which the common start is sized for; a spike of seconds weighs little in it
+)
+
+
+def scenario(job: Job) -> Scenario:
+    """What the simulator is asked."""
+    spec = fleet_spec(job.case.conditions, job.policy, job.parameters)
+    prefill, decode = job.start or start(job.case)
+    return Scenario(
+        trace=arrivals.trace(job.case.load, job.case.seed),
+        spec=spec,
+        replicas={Role.PREFILL: prefill, Role.DECODE: decode},
+        planner=_planner(job),
+        order=job.order,
+        scrape_age_s=0.0 if job.policy == SCHEDULE else job.case.conditions.scrape_age_s,
+        drain_s=job.case.conditions.drain_s,
+        seed=job.case.seed,
+    )
+
+
+def fleet_spec(
+    conditions: Conditions, policy: str = STATIC, parameters: tuple[tuple[str, float], ...] = ()
+) -> FleetSpec:
+    """The fleet as the planner sees it."""
+    role = RoleSpec(
+        profile=library_profile(conditions.profile),
+        min_replicas=conditions.least,
+        max_replicas=conditions.most,
+        lead_time_s=conditions.cold_start_s,
+    )
+    return FleetSpec(
+        slo=Slo(
+            ttft_s=conditions.ttft_s, tpot_s=conditions.tpot_s, attainment=conditions.attainment
+        ),
+        roles=dict.fromkeys(Role, role),
+        behavior=OWN_PACE,
+        policy=STATIC if policy == SCHEDULE else policy,
+        parameters=dict(parameters),
+        interval_s=conditions.interval_s,
+    )
+
+
+@lru_cache(maxsize=16)
+def start(case: Case) -> tuple[int, int]:
+    """(prefill, decode) that every policy of a case starts from."""
+    return sized(case, 0.0, FIRST_S)
+
+
+def sized(case: Case, begin_s: float, end_s: float) -> tuple[int, int]:
+    """The planner's own sizing for what arrives within a part of the trace (the whole, if nothing does)."""
+    trace = arrivals.trace(case.load, case.seed)
+    end_s = min(end_s, trace.duration_s)
+    seen = columns(trace)
+    within = (seen.arrival_s >= begin_s) & (seen.arrival_s <= end_s)
+    if not within.any():
+        begin_s, end_s, within = 0.0, trace.duration_s, np.ones(len(within), dtype=bool)
+    lasts_s = max(end_s - begin_s, 1.0)
+    demand = Demand(
+        rate_rps=float(within.sum()) / lasts_s,
+        lengths=from_requests(seen.input_tokens[within], seen.output_tokens[within]),
+        arrival_ca2=_dispersion(seen.arrival_s[within] - begin_s, lasts_s),
+    )
+    replicas = size(demand, fleet_spec(case.conditions)).replicas
+    return replicas[Role.PREFILL], replicas[Role.DECODE]
+
+
+def _dispersion(arrival_s: np.ndarray, lasts_s: float) -> float:
+    """Variance over mean of arrivals per whole second, at least that of Poisson."""
+    counts = np.bincount(arrival_s.astype(np.int64), minlength=int(lasts_s))
+    return float(np.clip(counts.var() / counts.mean(), 1.0, MOST_ARRIVAL_CA2))
+
+
+def _planner(job: Job) -> Planner | None:
+    if job.policy == STATIC:
+        return None
+    return schedule.planner(job.schedule) if job.policy == SCHEDULE else plan

@@ -1,0 +1,161 @@
+"""The floor: GPU-hours that no schedule can go below, whoever decides and whatever it knows.
+
+Work is conserved: a request that meets its targets was computed somewhere, and what that takes of a
+GPU's time has a lower bound that neither batching nor order nor foresight can pass.
+
+Let an iteration take at least α + Σ w over the sequences it decodes, w = β + γ context, plus
+b n + c (L² − p²) over the chunks of prompts it computes. Charge each iteration to what it computed: the
+marginal terms to their owners, and α to the decoding sequences in proportion to their w.
+
+Prefill. A prompt's chunks cost it b L + c L² in all, wherever it was cut. (The fixed cost a is not charged:
+an iteration of both kinds pays only the larger of a and α.) KV blocks that several requests share are
+computed at least once: each of the k requests that name a block is charged 1/k of it, so that any subset
+of them is charged at most what it takes.
+
+Decode. An iteration of time τ holds W = Σ w <= τ − α. Its charge to one sequence, w + α w/W, is at least
+w (1 + α/(τ − α)). The S gaps of an answer take S TPOT in all, at most, so by Cauchy and Schwarz
+
+    Σ α w_j/(τ_j − α)  >=  α (Σ √w_j)² / Σ (τ_j − α)  >=  α (Σ √w_j)² / (S (TPOT − α))
+
+and W never passes β cap + γ KV, so Σ α w_j/W_j >= α Σ w_j / (β cap + γ KV) too; the larger counts. A
+first token that the decode leg computes lies in no gap and is charged by the second bound alone.
+
+Preempting an answer replaces a step by a prompt of its whole context, which is dearer wherever b L
+exceeds a step's charge; all profiles are far within that (b L is 10 ms and more at 200 tokens).
+
+Sum. All of the time spent is at least the sum of the charges of those that met their targets, and at
+least the share `attainment` of all arrivals has: the cheapest such set is the floor. It is no less than
+the least replicas over the length of the trace.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, inf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tandem.api.role import Role
+from tandem.perf.engine_profile import EngineProfile
+from tandem.planner.spec import FleetSpec
+from tandem.traces.columns import columns
+from tandem.traces.model import Trace
+from tandem.traces.request import TraceRequest
+
+Floats = NDArray[np.float64]
+BIN_S = 15.0
+_SECONDS_PER_HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Work:
+    """Least seconds of a pod that each request takes, infinite where no fleet meets its targets.
+
+    `resident_s` is how long it decodes if it just meets TPOT.
+    """
+
+    prefill_s: Floats
+    decode_s: Floats
+    resident_s: Floats
+
+
+def work(trace: Trace, spec: FleetSpec) -> Work:
+    """The charges of the module's text, request by request."""
+    seen = columns(trace)
+    inputs = seen.input_tokens.astype(np.float64)
+    outputs = seen.output_tokens.astype(np.float64)
+    profiles = {role: spec.roles[role].profile for role in Role}
+    shares = any(request.hash_ids for request in trace.requests)
+    room = min(profile.kv.capacity_tokens for profile in profiles.values())
+    decode_s = _decode_s(profiles[Role.DECODE], inputs, outputs, spec.slo.tpot_s, shares=shares)
+    return Work(
+        prefill_s=_prefill_s(profiles[Role.PREFILL], trace.requests, inputs, shares=shares),
+        decode_s=np.where(inputs + outputs - 1 <= _whole_blocks(room, profiles), decode_s, inf),
+        resident_s=outputs * spec.slo.tpot_s,
+    )
+
+
+def gpu_hours(of: Work, spec: FleetSpec, duration_s: float, attainment: float) -> float:
+    """The floor of a trace: its cheapest share, but no less than the fewest pods there must be."""
+    accelerators = {role: spec.roles[role].profile.accelerators for role in Role}
+    charges_s = of.prefill_s * accelerators[Role.PREFILL]
+    charges_s = np.sort(charges_s + of.decode_s * accelerators[Role.DECODE])
+    needed = ceil(attainment * len(charges_s) - 1e-9)  # 0.99 of 100 is 99, not 100
+    least_s = sum(spec.roles[role].min_replicas * accelerators[role] for role in Role) * duration_s
+    return max(float(charges_s[:needed].sum()), least_s) / _SECONDS_PER_HOUR
+
+
+def pods_by_bin(of: Work, arrival_s: Floats, duration_s: float) -> tuple[Floats, Floats]:
+    """Pods at full efficiency, per role and bin, if prompts are served as they come.
+
+    Prefill work lies in the moment of arrival, decode work evenly over the time of the answer. Requests
+    whose targets no fleet meets count as nothing.
+    """
+    edges = np.arange(0.0, duration_s + BIN_S, BIN_S)
+    decode_s = np.where(np.isfinite(of.decode_s), of.decode_s, 0.0)
+    prefill, _ = np.histogram(arrival_s, edges, weights=of.prefill_s)
+    done = _done_by(edges, arrival_s, of.resident_s, decode_s)
+    return prefill / BIN_S, np.diff(done) / BIN_S
+
+
+def _prefill_s(
+    profile: EngineProfile, requests: Sequence[TraceRequest], inputs: Floats, *, shares: bool
+) -> Floats:
+    cost = profile.prefill
+    if not shares:
+        alone: Floats = cost.b_s_per_token * inputs + cost.c_s_per_token2 * inputs**2
+        return alone
+    sharers = Counter(block for request in requests for block in set(request.hash_ids))
+    return np.array([_shared_s(profile, request, sharers) for request in requests])
+
+
+def _shared_s(profile: EngineProfile, request: TraceRequest, sharers: Counter[int]) -> float:
+    """A prompt of blocks of equal length, each charged by how many requests name it."""
+    cost = profile.prefill
+    edges = np.linspace(0.0, request.input_tokens, max(1, len(request.hash_ids)) + 1)
+    blocks_s = cost.b_s_per_token * np.diff(edges) + cost.c_s_per_token2 * np.diff(edges**2)
+    among = [sharers[block] for block in request.hash_ids] or [1]
+    return float((blocks_s / np.array(among)).sum())
+
+
+def _decode_s(
+    profile: EngineProfile, inputs: Floats, outputs: Floats, tpot_s: float, *, shares: bool
+) -> Floats:
+    cost, steps = profile.decode, outputs - 1
+    alpha, beta, gamma = cost.alpha_s, cost.beta_s_per_sequence, cost.gamma_s_per_token
+    first, last = beta + gamma * inputs, beta + gamma * (inputs + steps)  # w at either end
+    total = steps * (beta + gamma * inputs) + gamma * steps * (steps + 1) / 2
+    # Σ √w is at least its integral, whose form here is exact and stable down to γ = 0
+    root = 2 / 3 * steps * (first + np.sqrt(first * last) + last)
+    root = root / np.maximum(np.sqrt(first) + np.sqrt(last), 1e-300)
+    kv_tokens = inf if shares else float(profile.kv.capacity_tokens)
+    longest = float((inputs + outputs).max())
+    fullest = beta * profile.batch_cap + gamma * min(kv_tokens, profile.batch_cap * longest)
+    by_room = alpha / fullest
+    slack_s = tpot_s - alpha
+    by_pace = alpha * root**2 / (np.maximum(steps, 1.0) * slack_s) if slack_s > 0 else inf
+    gaps = np.where(steps > 0, total + np.maximum(by_pace, by_room * total), 0.0)
+    by_decode = profile.first_token is Role.DECODE
+    charges: Floats = gaps + (first * (1 + by_room) if by_decode else 0.0)
+    return charges
+
+
+def _done_by(times_s: Floats, begin_s: Floats, lasts_s: Floats, work_s: Floats) -> Floats:
+    """Work done by each time if each piece is done evenly over its own span."""
+    rate = work_s / np.maximum(lasts_s, 1e-9)
+    return _ramp(times_s, begin_s, rate) - _ramp(times_s, begin_s + lasts_s, rate)
+
+
+def _ramp(times_s: Floats, begin_s: Floats, rate: Floats) -> Floats:
+    """Σ rate (t − begin) over those that have begun."""
+    order = np.argsort(begin_s)
+    rates = np.concatenate([[0.0], np.cumsum(rate[order])])
+    moments = np.concatenate([[0.0], np.cumsum(rate[order] * begin_s[order])])
+    begun = np.searchsorted(begin_s[order], times_s)
+    return np.asarray(rates[begun] * times_s - moments[begun])
+
+
+def _whole_blocks(room: int, profiles: dict[Role, EngineProfile]) -> int:
+    block = max(profile.kv.block_tokens for profile in profiles.values())
+    return room // block * block
