@@ -9,7 +9,7 @@ import csv
 import gzip
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tandem.api.role import Role
@@ -66,21 +66,6 @@ class Simulated:
     tpot_s: float
 
 
-class TabledProfile(EngineProfile):
-    """A profile whose times are another's."""
-
-    __slots__ = ("times",)
-    times: StepTimes
-
-    def step_s(self, chunks: list[tuple[int, int]], decoding: int, context_tokens: int) -> float:  # type: ignore[override]
-        """As `times` says."""
-        return self.times.step_s(chunks, decoding, context_tokens)
-
-    def decode_run(self, decoding: int, context_tokens: int, most: int) -> tuple[int, float, float]:
-        """As `times` says."""
-        return self.times.decode_run(decoding, context_tokens, most)
-
-
 def rows(folder: Path) -> Iterator[Measured]:
     """The rows of models whose sizes are known here, on single nodes, without pipeline stages."""
     with gzip.open(folder / FILE, "rt", encoding="utf-8", newline="") as lines:
@@ -128,20 +113,13 @@ def engine_profile(row: Measured, tp: int) -> EngineProfile:
     return replace(base, kv=kv, batch_cap=512, **named)  # type: ignore[arg-type]
 
 
-def tabled(engine: EngineProfile, times: StepTimes) -> EngineProfile:
-    """The profile with a table's times."""
-    made = TabledProfile(**{field.name: getattr(engine, field.name) for field in fields(engine)})
-    object.__setattr__(made, "times", times)
-    return made
-
-
 def aggregated(row: Measured, times: StepTimes, **limits: int) -> Simulated:
     """One engine, its users in a closed loop without thinking, all beginning at once.
 
     `limits` are fields of its profile: `batch_cap`, `batch_tokens`.
     """
     engine = replace(engine_profile(row, row.tp[1]), **limits)  # type: ignore[arg-type]
-    return _ClosedLoop(Engine(tabled(engine, times)), row).played()
+    return _ClosedLoop(Engine(engine, times), row).played()
 
 
 class _ClosedLoop:
@@ -183,12 +161,13 @@ class _ClosedLoop:
 def disaggregated(row: Measured, times: dict[Role, StepTimes]) -> Simulated:
     """The row's workers under the simulator, its users as closed loops of sessions."""
     roles = {
-        role: RoleSpec(profile=tabled(engine_profile(row, tp), times[role]))
+        role: RoleSpec(profile=engine_profile(row, tp))
         for role, tp in zip(Role, row.tp, strict=True)
     }
     spec = FleetSpec(slo=Slo(ttft_s=2.0, tpot_s=0.05), roles=roles, policy="static")
     replicas = dict(zip(Role, row.workers, strict=True))
-    flights = simulate(Scenario(trace=_sessions(row), spec=spec, replicas=replicas)).flights
+    asked = Scenario(trace=_sessions(row), spec=spec, replicas=replicas, times=times)
+    flights = simulate(asked).flights
     turns: dict[str, int] = defaultdict(int)
     warm = []
     for flight in sorted(flights, key=lambda each: each.arrival_s):

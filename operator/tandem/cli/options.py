@@ -80,6 +80,12 @@ def parameters(pairs: Sequence[str] | None, flag: str = "--param") -> dict[str, 
     return found
 
 
+def data_folder() -> Path | None:
+    """The folder of real traces and timings that $TANDEM_DATA names."""
+    named = os.environ.get("TANDEM_DATA")
+    return Path(named) if named else None
+
+
 def ratio(flag: str, text: str | None) -> tuple[int, int] | None:
     """Prefill to decode replicas ("1:6"), or none."""
     if text is None:

@@ -46,7 +46,7 @@ class Run:
             spec.roles,
             self.gateway,
             self.gateway.set_pods,
-            {role: scenario.times or row.profile for role, row in spec.roles.items()},
+            {role: scenario.times.get(role, row.profile) for role, row in spec.roles.items()},
             KERNELS[scenario.kernel],
         )
         self.control: ControlLoop | None = None

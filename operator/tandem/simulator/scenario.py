@@ -1,7 +1,8 @@
 """What one run of the simulator is asked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from tandem.api.role import Role
 from tandem.perf.step_times import StepTimes
@@ -29,7 +30,7 @@ class Scenario:
         drain_s: how long after the trace what is in flight may go on; the rest is cut off.
         seed: of the trace's scaling or generation; named in the report.
         kernel: `closed` lets a constant decode batch run in one event, `exact` takes one an iteration.
-        times: what engines' iterations really take; None for the profiles' own formula.
+        times: what a role's iterations really take; its profile's own formula where nothing is said.
 
     """
 
@@ -43,4 +44,4 @@ class Scenario:
     drain_s: float = 600.0
     seed: int = 1
     kernel: str = CLOSED
-    times: StepTimes | None = None
+    times: Mapping[Role, StepTimes] = field(default_factory=lambda: MappingProxyType({}))

@@ -33,6 +33,11 @@ class Ended:
     ended_s: float | None
 
     @property
+    def ttft_s(self) -> float | None:
+        """Arrival to first token."""
+        return None if self.first_token_s is None else self.first_token_s - self.arrival_s
+
+    @property
     def tpot_s(self) -> float | None:
         """Mean gap of the tokens after the first; None for an answer of one token."""
         after_first = self.request.output_tokens - 1

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from tandem import compiled
 from tandem.errors import InvalidInputError
 from tandem.simulator.league import fingerprint
 
@@ -55,6 +56,7 @@ def _cores() -> int:
 def _quietly() -> None:
     """Ctrl-C reaches every process of a terminal: a worker ends at once and prints nothing."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    compiled.use()
 
 
 @contextmanager

@@ -13,11 +13,12 @@ from tandem.api.role import Role
 from tandem.cli import options, reachable, scenario_file
 from tandem.cli.simulate import inputs, table
 from tandem.perf.library import profile as library_profile
+from tandem.perf.truth import NAMES as TRUTHS
 from tandem.planner.spec import FleetSpec, Slo
 from tandem.simulator.report import report
 from tandem.simulator.result import Result
 from tandem.simulator.run import simulate
-from tandem.simulator.scenario import Scenario
+from tandem.simulator.scenario import CLOSED, KERNELS, Scenario
 from tandem.traces.named import LOADS
 
 _Size = Annotated[int | None, typer.Option(help="Replicas at the start.")]
@@ -73,6 +74,12 @@ def run(
         str, typer.Option(help="What is in flight at the trace's end may go on so long.")
     ] = "10m",
     seed: Annotated[int, typer.Option(help="Of scaling or generating the trace.")] = 1,
+    kernel: Annotated[
+        str, typer.Option(help="closed, or exact with an event for every iteration.")
+    ] = CLOSED,
+    truth: Annotated[
+        str, typer.Option(help=f"What iterations really take: {', '.join(TRUTHS)}, or a file.")
+    ] = TRUTHS[0],
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     page: Annotated[
         Path | None, typer.Option("--report", help="Write the report as an HTML page too.")
@@ -85,6 +92,7 @@ def run(
     """Replay a trace against a simulated fleet: the real planner and router, virtual time."""
     options.one_of("--policy", policy, COMPARED_POLICY_NAMES)
     options.one_of("--order", order, QUEUE_ORDERS)
+    options.one_of("--kernel", kernel, list(KERNELS))
     options.writable("--report", page)
     options.writable("--timeline", timeline)
     said = {
@@ -112,6 +120,8 @@ def run(
         drain_s=inputs.no_less_than_zero("--drain", drain),
         trace=inputs.trace(trace, duration, rate, seed),
         seed=seed,
+        kernel=kernel,
+        times=inputs.times(truth, roles),
     )
     reachable.require(spec.slo, roles[Role.PREFILL].profile, scenario.trace.requests)
     result, figures = _played(scenario)

@@ -8,6 +8,8 @@ from tandem.api.role import Role
 from tandem.cli import options
 from tandem.errors import InvalidInputError
 from tandem.perf.engine_profile import EngineProfile
+from tandem.perf.step_times import StepTimes
+from tandem.perf.truth import truth
 from tandem.planner.spec import FleetSpec, RoleSpec
 from tandem.simulator.control import Planner
 from tandem.traces.generate import AZURE_RATE_RPS, generate
@@ -58,6 +60,14 @@ def roles(
             profile=profile, min_replicas=low, max_replicas=high, lead_time_s=lead_time_s
         )
     return specs, start
+
+
+def times(text: str, specs: Mapping[Role, RoleSpec]) -> dict[Role, StepTimes]:
+    """What iterations of each role's engines really take; roles of one profile share it."""
+    by_profile = {
+        spec.profile: truth(text, spec.profile, options.data_folder()) for spec in specs.values()
+    }
+    return {role: by_profile[spec.profile] for role, spec in specs.items()}
 
 
 def planner(spec: FleetSpec) -> Planner | None:

@@ -6,14 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tandem.api.role import Role
-from tandem.simulator.flight import Flight, Outcome
+from tandem.simulator.flight import Outcome
+from tandem.simulator.recorder import OUTCOMES
 from tandem.simulator.result import Result
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int8]
 
 FINISHED, REFUSED, UNFINISHED, FAILED = range(4)
-_CODES = {Outcome.FINISHED: FINISHED, Outcome.REFUSED: REFUSED, Outcome.UNFINISHED: UNFINISHED}
+_MEANS = {Outcome.FINISHED: FINISHED, Outcome.REFUSED: REFUSED, Outcome.UNFINISHED: UNFINISHED}
+_CODES = np.array([_MEANS[outcome] for outcome in OUTCOMES], dtype=np.int8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,35 +45,19 @@ class Pods:
 
 def requests(result: Result) -> Requests:
     """Every request that came, by arrival."""
-    flights = sorted(result.flights, key=lambda flight: flight.arrival_s)
-    rows = np.array([_row(flight) for flight in flights], dtype=np.float64).reshape(-1, 8).T
+    table = result.table
+    order = np.argsort(table.arrival_s, kind="stable")
+    prefill_s = table.times["prefilled_s"] - table.times["started_s"]
     return Requests(
-        arrival_s=rows[0],
-        queue_s=rows[1],
-        prefill_s=rows[2],
-        transfer_s=rows[3],
-        ttft_s=rows[4],
-        tpot_s=rows[5],
-        e2e_s=rows[6],
-        outcome=rows[7].astype(np.int8),
+        arrival_s=table.arrival_s[order],
+        queue_s=table.queue_s[order],
+        prefill_s=prefill_s[order],
+        transfer_s=table.transfer_s[order],
+        ttft_s=table.ttft_s[order],
+        tpot_s=table.tpot_s[order],
+        e2e_s=table.e2e_s[order],
+        outcome=_CODES[table.outcomes[order]],
     )
-
-
-def _row(flight: Flight) -> tuple[float | None, ...]:
-    return (
-        flight.arrival_s,
-        _between(flight.arrival_s, flight.started_s),
-        _between(flight.started_s, flight.prefilled_s),
-        _between(flight.pull_began_s, flight.pulled_s),
-        flight.ttft_s,
-        flight.tpot_s,
-        _between(flight.arrival_s, flight.ended_s),
-        _CODES[flight.outcome or Outcome.UNFINISHED],
-    )
-
-
-def _between(begin_s: float | None, end_s: float | None) -> float | None:
-    return None if begin_s is None or end_s is None else end_s - begin_s
 
 
 def pods(result: Result) -> dict[Role, Pods]:
@@ -80,13 +66,12 @@ def pods(result: Result) -> dict[Role, Pods]:
 
 
 def _pods(result: Result, role: Role) -> Pods:
-    changes = [change for change in result.changes if change.role is role]
-    asked = [result.scenario.replicas[role], *(change.after for change in changes)]
-    unknown = np.full(len(asked), np.nan)
-    return Pods(
-        t_s=np.array([0.0, *(change.t_s for change in changes)]),
-        asked=np.array(asked, dtype=np.float64),
-        ready=unknown,
-        starting=unknown,
-        draining=unknown,
-    )
+    rows = [then for then in result.over_time if then.role is role]
+    counts = np.array(
+        [
+            (then.pods.desired, then.pods.ready, then.pods.starting, then.pods.draining)
+            for then in rows
+        ],
+        dtype=np.float64,
+    ).reshape(-1, 4)
+    return Pods(np.array([then.t_s for then in rows]), *counts.T)
