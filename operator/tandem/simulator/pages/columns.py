@@ -63,7 +63,7 @@ def _row(flight: Flight) -> tuple[float | None, ...]:
         _between(flight.arrival_s, flight.started_s),
         _between(flight.started_s, flight.prefilled_s),
         _between(flight.pull_began_s, flight.pulled_s),
-        flight.ttft_s,
+        _between(flight.arrival_s, flight.first_token_s),
         flight.tpot_s,
         _between(flight.arrival_s, flight.ended_s),
         _CODES[flight.outcome or Outcome.UNFINISHED],
