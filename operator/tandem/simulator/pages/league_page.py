@@ -66,8 +66,9 @@ def _verdict(outcome: Outcome) -> Iterator[str]:
         if first is not None:
             name = league_table.who(first, outcome)
             won[name] = won.get(name, 0) + 1
+    traces = _many(len(firsts), "trace", "traces")
     for name, count in sorted(won.items(), key=lambda item: -item[1]):
-        yield f"{name} needs the fewest GPU-hours for {asked} attainment on {count} of {len(firsts)} traces."
+        yield f"{name} needs the fewest GPU-hours for {asked} attainment on {count} of {traces}."
     if nobody := firsts.count(None):
         yield f"No policy reached {asked} on {_many(nobody, 'trace', 'traces')}."
 

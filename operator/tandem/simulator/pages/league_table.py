@@ -20,6 +20,12 @@ def best(outcome: Outcome, trace: str) -> Frontier | None:
     return min(reached, key=lambda one: one.gpu_hours_at_target or 0.0, default=None)
 
 
+def wins(frontier: Frontier, outcome: Outcome) -> bool:
+    """Whether nobody needs less on its trace."""
+    first = best(outcome, frontier.trace)
+    return first is not None and frontier.gpu_hours_at_target == first.gpu_hours_at_target
+
+
 def of_trace(outcome: Outcome, trace: str) -> list[Frontier]:
     """The frontiers of a trace, the cheapest at the target first, then those nearest to it."""
     mine = [frontier for frontier in outcome.frontiers if frontier.trace == trace]
@@ -59,10 +65,9 @@ def overview(outcome: Outcome) -> Table:
     """GPU-hours over the oracle's: a row for each policy, a column for each trace."""
     asked = wording.goal(outcome.settings.attainment)
     traces = [load.trace for load in outcome.loads]
-    winners = {trace: best(outcome, trace) for trace in traces}
     by_name: dict[str, dict[str, str]] = {}
     for one in outcome.frontiers:
-        star = "★ " if one is winners.get(one.trace) else ""
+        star = "★ " if wins(one, outcome) else ""
         by_name.setdefault(who(one, outcome), {})[one.trace] = star + _over_oracle(one)
     heads = (("policy", False), *((trace, True) for trace in traces))
     rows = [
@@ -98,11 +103,10 @@ def headline(outcome: Outcome) -> Table:
 
 
 def _rows(outcome: Outcome, trace: str) -> Iterator[Row]:
-    first = best(outcome, trace)
     for frontier in of_trace(outcome, trace):
-        name = who(frontier, outcome)
-        cells = (f"★ {name}" if frontier is first else name, *_cells(frontier))
-        yield Row(cells, "best" if frontier is first else "")
+        first, name = wins(frontier, outcome), who(frontier, outcome)
+        cells = (f"★ {name}" if first else name, *_cells(frontier))
+        yield Row(cells, "best" if first else "")
     known = baselines(outcome, trace)
     oracle = known.get("oracle")
     for name, baseline in known.items():

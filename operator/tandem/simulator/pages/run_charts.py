@@ -179,7 +179,7 @@ def tpot(shown: Shown, axis: TimeAxis) -> Chart:
     few = int(known.sum()) <= _FEW
     charts.line(plot, x, minutes.tpot_s[known] * 1e3, mark, told, dots=few)
     asked = charts.target(plot, shown.slo.tpot_s * 1e3)
-    plot.y_range = Range1d(start=0, end=max(shown.slo.tpot_s, *minutes.tpot_s[known]) * 1.1e3)
+    plot.y_range = Range1d(start=0, end=max([shown.slo.tpot_s, *minutes.tpot_s[known]]) * 1.1e3)
     return Chart(
         "tpot-minutes",
         "TPOT over time",
