@@ -70,6 +70,14 @@ def test_without_a_trace_one_is_generated(capsys: pytest.CaptureFixture[str]) ->
     assert 60 < answer["requests"] < 240
 
 
+def test_a_built_in_load_goes_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = figures(capsys, *FIXED, "--trace", "sine-10528", "--duration", "60s")
+    assert (answer["trace"], answer["duration_s"]) == ("sine-10528", 60.0)
+    assert answer["requests"] == pytest.approx(88, abs=30), (
+        "1 to 3.2 requests/s in the first minute"
+    )
+
+
 def test_equal_seeds_answer_alike_but_for_the_wall_clock(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -144,7 +152,9 @@ def test_a_person_reads_a_table(capsys: pytest.CaptureFixture[str], trace: str) 
         pytest.param(["--policy", "magic"], ["--policy", "magic", "tandem"], id="unknown policy"),
         pytest.param(["--profile", "h900"], ["--profile", "h900", PROFILE], id="unknown profile"),
         pytest.param(["--order", "lifo"], ["--order", "lifo", "fcfs"], id="unknown order"),
-        pytest.param(["--trace", "absent.csv"], ["--trace", "absent.csv"], id="no such trace"),
+        pytest.param(
+            ["--trace", "absent.csv"], ["--trace", "absent.csv", "bursty"], id="no such trace"
+        ),
         pytest.param(["--prefill", "0"], ["--prefill", "0", "1 or more"], id="no prefill pod"),
         pytest.param(["--decode", "-2"], ["--decode", "-2"], id="negative pods"),
         pytest.param(["--decode", "two"], ["--decode", "integer"], id="pods in words"),

@@ -94,6 +94,24 @@ def test_parquet_reads_three_columns_and_ignores_the_others(tmp_path: Path) -> N
     assert lengths(read(tmp_path, content)) == [(0.0, 54, 15), (pytest.approx(0.096), 217, 141)]
 
 
+def test_a_span_in_the_first_line_keeps_the_quiet_before_and_after(tmp_path: Path) -> None:
+    content = ROW.replace("}", ', "span_ms": 5000}') + ROW.replace(": 1,", ": 2000,", 1)
+    trace = read(tmp_path, content)
+    assert [r.arrival_s for r in trace.requests] == [0.001, 2.0]
+    assert trace.duration_s == 5.0
+
+
+def test_a_million_tokens_out_are_read(tmp_path: Path) -> None:
+    content = ROW.replace('output_length": 1', 'output_length": 1000000')
+    assert lengths(read(tmp_path, content)) == [(0.0, 1, 1_000_000)]
+
+
+def test_parquet_numbers_are_whole_even_where_a_column_holds_floats(tmp_path: Path) -> None:
+    content = parquet(tmp_path, t_ms=[9, 7], input_tokens=[5.0, 6.0], output_tokens=[1, 2])
+    (first, _) = read(tmp_path, content).requests
+    assert (first.input_tokens, type(first.input_tokens)) == (6, int)
+
+
 def parquet(folder: Path, **columns: Sequence[object]) -> bytes:
     pa = pytest.importorskip("pyarrow")
     pq = pytest.importorskip("pyarrow.parquet")
@@ -147,6 +165,19 @@ ROW = '{"timestamp": 1, "input_length": 1, "output_length": 1}\n'
             ROW.replace("}", ', "hash_ids": ["x"]}'), ["hash_ids", "whole numbers"], id="bad hashes"
         ),
         pytest.param(ROW + "{oops\n", ["line 2", "oops", "JSON object"], id="not JSON"),
+        pytest.param(
+            ROW.replace("}", ', "span_ms": 0.5}'), ["span_ms", "0.5", "all arrivals"], id="span"
+        ),
+        pytest.param(
+            ROW + ROW.replace("}", ', "span_ms": 9}'),
+            ["line 2", "span_ms", "unknown"],
+            id="span after the first line",
+        ),
+        pytest.param(
+            ROW.replace('output_length": 1', 'output_length": 1000000001'),
+            ["output_length", "thousand million"],
+            id="more tokens than any model has",
+        ),
         pytest.param(b"PAR1 and no more", ["Parquet"], id="broken Parquet"),
         pytest.param(gzip.compress(b"x" * 999)[:-9], ["gzip"], id="cut gzip"),
     ],

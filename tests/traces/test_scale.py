@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tandem.errors import InvalidInputError
 from tandem.traces.model import Trace
 from tandem.traces.request import TraceRequest
-from tandem.traces.scale import at_rate, window
+from tandem.traces.scale import at_rate, superpose, thin, window
 
 
 def trace(count: int = 1000, seconds: float = 100.0, sessions: int = 0) -> Trace:
@@ -95,10 +95,52 @@ def test_a_rate_that_leaves_nothing_is_refused(rate_rps: float) -> None:
         at_rate(trace(), rate_rps, seed=1)
 
 
+@given(share=st.floats(min_value=0.2, max_value=1), seed=st.integers(0, 99))
+def test_thinning_keeps_about_its_share_where_it_was(share: float, seed: int) -> None:
+    kept = thin(trace(count=400), share, seed)
+    assert abs(len(kept.requests) - 400 * share) <= 5 * (400 * share * (1 - share)) ** 0.5
+    assert set(kept.requests) <= set(trace(count=400).requests)
+    assert kept.duration_s == 100
+
+
+def test_so_many_copies_are_the_same_as_so_many_times_the_rate() -> None:
+    assert superpose(trace(), 3, seed=4) == at_rate(trace(), 30.0, seed=4)
+    assert superpose(trace(), 1, seed=4) == trace()
+
+
+def test_copies_of_copies_share_no_session() -> None:
+    twice = superpose(superpose(trace(sessions=10), 2, seed=1), 2, seed=2)
+    turns = Counter(r.session for r in twice.requests)
+    assert (len(turns), set(turns.values())) == (40, {100})
+
+
+@pytest.mark.parametrize("share", [0.0, -0.1, 1.1, float("nan"), 1e-9])
+def test_a_share_that_keeps_nothing_or_more_than_all_is_refused(share: float) -> None:
+    with pytest.raises(InvalidInputError, match="--keep"):
+        thin(trace(), share, seed=1)
+
+
+@pytest.mark.parametrize("copies", [0, -1, 1_000_000])
+def test_copies_that_can_not_be_are_refused(copies: int) -> None:
+    with pytest.raises(InvalidInputError, match="--copies"):
+        superpose(trace(), copies, seed=1)
+
+
+def test_a_trace_of_one_instant_has_nothing_to_shift_copies_by() -> None:
+    at_once = Trace(name="once", requests=(trace().requests[0],) * 3)
+    with pytest.raises(InvalidInputError, match="one instant"):
+        superpose(at_once, 2, seed=1)
+
+
 def test_a_window_counts_from_its_start_and_lasts_what_was_asked() -> None:
     part = window(trace(), start_s=20.0, duration_s=5.0)
     assert [r.input_tokens for r in part.requests] == list(range(201, 251))
     assert (part.requests[0].arrival_s, part.duration_s) == (0.0, 5.0)
+
+
+def test_a_window_past_the_end_ends_with_the_trace() -> None:
+    part = window(trace(), start_s=90.0, duration_s=50.0)
+    assert (len(part.requests), part.duration_s) == (100, 10.0)
 
 
 def test_an_empty_window_is_refused() -> None:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from tandem import __version__
+from tandem import __version__, compiled
 from tandem.errors import TandemError
 
 COMMANDS = {  # name: module, one line of help
@@ -16,10 +16,17 @@ COMMANDS = {  # name: module, one line of help
     ),
     "plan": ("tandem.cli.plan", "Size prefill and decode for a load and an SLO."),
     "simulate": ("tandem.cli.simulate", "Replay a trace against a simulated fleet."),
+    "league": (
+        "tandem.cli.league",
+        "Play policies against each other, and against the best possible.",
+    ),
+    "trace": ("tandem.cli.trace", "Look at traces, convert, scale, arrange and generate them."),
+    "policies": ("tandem.cli.policies", "List the scaling policies, their sources and limits."),
     "profiles": ("tandem.cli.profiles", "List engine profiles, or print one as a resource."),
     "crds": ("tandem.cli.crds", "Print or write the custom resource definitions."),
     "dashboards": ("tandem.cli.dashboards", "Write dashboards, recording rules and alerts."),
 }
+SIMULATING = ("simulate", "league")
 USAGE = 2
 FAILED = 1
 INTERRUPTED = 130
@@ -55,9 +62,15 @@ def _app(arguments: list[str]) -> typer.Typer:
     )
     app.callback()(_root)
     asked = next((word for word in arguments if not word.startswith("-")), None)
+    if asked in SIMULATING and "--help" not in arguments:
+        compiled.use(_note)
     for name, (module, text) in COMMANDS.items():
-        command = importlib.import_module(module).run if name == asked else _named
-        app.command(name, short_help=text)(command)
+        if name != asked:
+            app.command(name, short_help=text)(_named)
+        elif hasattr(command := importlib.import_module(module), "app"):  # sub-commands of its own
+            app.add_typer(command.app, name=name, short_help=text)
+        else:
+            app.command(name, short_help=text)(command.run)
     return app
 
 
@@ -93,6 +106,10 @@ def _one_line(error: typer.TyperException, arguments: list[str]) -> str:
     context = getattr(error, "ctx", None)
     where = context.command_path if context else "tandem"
     return f"{text} ('{where} --help' lists what is allowed)"
+
+
+def _note(message: str) -> None:
+    typer.echo(message, err=True)
 
 
 def _say(message: str, code: int = USAGE) -> int:

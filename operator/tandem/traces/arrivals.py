@@ -20,6 +20,7 @@ from tandem.traces.waves import Wave, linear
 
 BURST_S = 15.0  # how long one burst factor lasts; longer bursts outlast more of a cold start
 _STEP_S = 1.0  # of the integral of the rate
+_EVEN = 1e-6  # a variation, or a variance, below which nothing varies
 _FORGOTTEN = 20.0  # gaps times their squared variation, after which nobody knows how it began
 
 
@@ -77,7 +78,7 @@ def drawn(law: ArrivalLaw, begin_s: float, end_s: float, random: np.random.Gener
 def _points(total: float, gap_cv: float, random: np.random.Generator) -> Floats:
     """A renewal process of rate 1 on [0, total), begun long before."""
     ahead = _FORGOTTEN * gap_cv**2
-    shape = gap_cv**-2.0 if gap_cv else None
+    shape = None if gap_cv < _EVEN else gap_cv**-2.0
     sums, last = [], 0.0
     while last < ahead + total:
         left = ahead + total - last
@@ -90,7 +91,7 @@ def _points(total: float, gap_cv: float, random: np.random.Generator) -> Floats:
 
 
 def _bursts(since_s: Floats, variance: float, random: np.random.Generator) -> Floats:
-    if not variance:
+    if variance < _EVEN:
         return np.ones(len(since_s))
     slots = (since_s // BURST_S).astype(int)
     factors: Floats = random.gamma(1 / variance, variance, size=slots[-1] + 1)

@@ -23,7 +23,12 @@ BUSY = 1 / 8  # variance of bursts: Fano factor of 10 s counts near 6 at 5.5 req
 _LONGEST_TOKENS = 16_384  # no tail that an engine of 32k context could not hold
 _SWING = exp(0.7)  # of each length's mean, by a factor of two
 AZURE_INPUT = LengthLaw(mean=1155.0, cv=0.96, longest=_LONGEST_TOKENS)
-AZURE_OUTPUT = LengthLaw(mean=211.0, cv=0.77, longest=_LONGEST_TOKENS)
+AZURE_OUTPUT = LengthLaw(
+    mean=211.0,
+    cv=0.77,
+    wave=Wave(period_s=86_400.0, phase=0.5),  # against the input's, for who makes both swing
+    longest=_LONGEST_TOKENS,
+)
 
 
 def generate(rate_rps: float, duration_s: float, seed: int) -> Trace:

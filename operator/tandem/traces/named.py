@@ -1,14 +1,15 @@
 """Built-in loads by name, and whatever names a trace: a file or one of them.
 
-sine-10528  the load of ai-dynamo/dynamo issue #10528: 1 to 24 requests/s, 8,000 tokens in, 1,000
-out. Period, begin at the lowest rate and three turns as in Dynamo's planner guide
-(sin_synth.py --time-duration 1800 --request-rate-period 600); the issue tells none.
-bursty      busy spells of minutes between idle ones of minutes: inter-arrival variation near 13.
-drift       a day in which the mean prompt and the mean answer each swing by ten times, a quarter of
-a day apart, so that every ratio of the two comes with a high and with a low load.
-multi-turn  conversations with long contexts: the longest hundredth of the prompts has 85,000 tokens
-or more, each shares all but its last turn with the one before it.
-generated   the default where no trace is given: `tandem.traces.generate`.
+- `generated`: the default where no trace is given, `tandem.traces.generate`.
+- `poisson`: an hour of Poisson arrivals at 5 requests/s, Azure's lengths, nothing that drifts.
+- `sine-10528`: the load of ai-dynamo/dynamo issue #10528, 1 to 24 requests/s, 8,000 tokens in, 1,000
+  out. Half an hour, period of ten minutes and begin at the lowest rate as in Dynamo's planner guide
+  (`sin_synth.py --time-duration 1800 --request-rate-period 600`); the issue's text tells none.
+- `bursty`: busy spells of minutes between idle ones of minutes, inter-arrival variation near 13.
+- `drift`: a day in which the mean prompt and the mean answer each swing by ten times, a quarter of a day
+  apart, so that their ratio is high and low both while the load is rising and while it falls.
+- `multi-turn`: conversations with long contexts. P99 of the prompts is near 85,000 tokens; each shares
+  all but its last turn with the one before it.
 """
 
 from collections.abc import Mapping
@@ -28,10 +29,17 @@ from tandem.traces.waves import Wave
 
 _DAY_S = 86_400.0
 _DRIFT = LengthLaw(mean=2000.0, cv=1.0, swing=10.0, wave=Wave(period_s=_DAY_S))
+CONVERSATIONS = ConversationLaw(turns=8.0, added=LengthLaw(mean=1200.0, cv=1.5), think_s=30.0)
 
 CHARACTERS: Mapping[str, Character] = MappingProxyType(
     {
         NAME: character(rate_rps=5.5, duration_s=600.0),
+        "poisson": Character(
+            duration_s=3600.0,
+            arrivals=ArrivalLaw(rate_rps=5.0),
+            input=AZURE_INPUT,
+            output=AZURE_OUTPUT,
+        ),
         "sine-10528": Character(
             duration_s=1800.0,
             arrivals=ArrivalLaw(
@@ -57,9 +65,7 @@ CHARACTERS: Mapping[str, Character] = MappingProxyType(
             arrivals=ArrivalLaw(rate_rps=2.0, burst_variance=BUSY),
             input=LengthLaw(mean=12_000.0, cv=1.2),
             output=LengthLaw(mean=400.0, cv=1.0),
-            conversations=ConversationLaw(
-                turns=8.0, added=LengthLaw(mean=1200.0, cv=1.5), think_s=30.0
-            ),
+            conversations=CONVERSATIONS,
         ),
     }
 )

@@ -47,11 +47,11 @@ def recorded(content: bytes, place: Place) -> Recorded:
 
 def render(trace: Trace, field: str) -> Iterator[bytes]:
     """The bytes of a file that reads back as arrivals and lengths of the trace."""
-    import_error = "a name that ends with .jsonl or .csv, or pip install 'tandem-llm[sim]'"
-    pa, parquet = _pyarrow(field, trace.name, import_error)
+    needs = "a name that ends with .jsonl or .csv, or pip install 'tandem-llm[sim]'"
+    arrow, parquet = _pyarrow(field, trace.name, needs)
     found = columns(trace)
     values = (found.arrival_s * 1000, found.input_tokens, found.output_tokens)
-    table = pa.table(dict(zip(_COLUMNS, values, strict=True)))
+    table = arrow.table(dict(zip(_COLUMNS, values, strict=True)))
     metadata = {_SPAN: repr(trace.duration_s * 1000).encode()}
     into = BytesIO()
     parquet.write_table(table.replace_schema_metadata(metadata), into, compression="zstd")
@@ -69,13 +69,13 @@ def _pyarrow(field: str, value: str, needs: str) -> tuple[ModuleType, ModuleType
 
 def _table(content: bytes, place: Place) -> "pa.Table":
     needs = "a CSV or JSONL trace, or pip install 'tandem-llm[sim]' for Parquet"
-    pa, parquet = _pyarrow(place.field, place.file, needs)
+    arrow, parquet = _pyarrow(place.field, place.file, needs)
     try:
-        file = parquet.ParquetFile(pa.BufferReader(content))
+        file = parquet.ParquetFile(arrow.BufferReader(content))
         found = file.schema_arrow.names
         place.check_columns(found, _COLUMNS, found)
         table: pa.Table = file.read(columns=list(_COLUMNS))
-    except pa.ArrowException as error:
+    except arrow.ArrowException as error:
         what = str(error).splitlines()[0]
         raise InvalidInputError(f"{place.field} {place.file}", what, "a Parquet file") from None
     return table
