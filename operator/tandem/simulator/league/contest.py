@@ -54,17 +54,21 @@ class Contest:
         """Run searches to their ends; each comes with how many tasks it will ask for at most.
 
         Raises:
+            KeyboardInterrupt: all that had ended by then is in `done` and in the store.
             OSError: a result can't be kept. All before it are in `done` and in the store.
             TandemError: a task is impossible, or a worker died.
 
         """
         turns = [_Turn(search, expected) for search, expected in searches]
         self._turns.update(turns)
-        for turn in turns:
-            self._advance(turn)
-        while self._waiting:
-            task, future = self._ended.get()
-            self._take(task, _result(future))
+        try:
+            for turn in turns:
+                self._advance(turn)
+            while self._waiting:
+                self._take(*self._ended.get())
+        except KeyboardInterrupt:
+            self._keep_what_ended()
+            raise
 
     def _advance(self, turn: _Turn) -> None:
         """Let a search go on until it lacks a result, or ends."""
@@ -95,9 +99,19 @@ class Contest:
             future = self.executor.submit(do, task)
             future.add_done_callback(lambda ended: self._ended.put((task, ended)))
 
-    def _take(self, task: Task, result: Done) -> None:
+    def _keep(self, task: Task, future: Future[Done]) -> None:
+        result = _result(future)
         self.done[task] = result
         self.store.put(job.key(task, self.source), task, result)
+
+    def _keep_what_ended(self) -> None:
+        while not self._ended.empty():
+            task, future = self._ended.get()
+            if not future.cancelled() and future.exception() is None:
+                self._keep(task, future)
+
+    def _take(self, task: Task, future: Future[Done]) -> None:
+        self._keep(task, future)
         for turn in self._waiting.pop(task):
             turn.missing.discard(task)
             if not turn.missing:

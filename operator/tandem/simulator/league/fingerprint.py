@@ -23,6 +23,8 @@ _DECIDES = (  # what a report looks like decides no result
     "simulator/league/arrivals.py",
     "simulator/league/fleet.py",
     "simulator/league/floor.py",
+    "simulator/league/job.py",
+    "simulator/league/least.py",
     "simulator/league/schedule.py",
     "simulator/league/smooth.py",
 )

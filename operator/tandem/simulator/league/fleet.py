@@ -11,14 +11,14 @@ import numpy as np
 
 from tandem.api.role import Role
 from tandem.perf.library import profile as library_profile
+from tandem.perf.step_times import StepTimes
 from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, from_requests
 from tandem.planner.plan import plan
 from tandem.planner.sizing import size
 from tandem.planner.spec import OWN_PACE, FleetSpec, RoleSpec, Slo
-from tandem.simulator.control import Planner
 from tandem.simulator.league import arrivals, schedule
 from tandem.simulator.league.job import SCHEDULE, STATIC, Case, Conditions, Job
-from tandem.simulator.scenario import Scenario
+from tandem.simulator.scenario import Planner, Scenario
 from tandem.traces.columns import columns
 
 FIRST_S = (
@@ -62,6 +62,11 @@ def fleet_spec(
         parameters=dict(parameters),
         interval_s=conditions.interval_s,
     )
+
+
+def times(conditions: Conditions) -> dict[Role, StepTimes]:
+    """The true step times of each role's engines."""
+    return dict.fromkeys(Role, library_profile(conditions.profile))
 
 
 @lru_cache(maxsize=16)

@@ -29,7 +29,7 @@ the least replicas over the length of the trace.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, inf
 
@@ -38,7 +38,9 @@ from numpy.typing import NDArray
 
 from tandem.api.role import Role
 from tandem.perf.engine_profile import EngineProfile
+from tandem.perf.step_times import StepTimes
 from tandem.planner.spec import FleetSpec
+from tandem.simulator.league.least import Least, least
 from tandem.traces.columns import columns
 from tandem.traces.model import Trace
 from tandem.traces.request import TraceRequest
@@ -60,28 +62,32 @@ class Work:
     resident_s: Floats
 
 
-def work(trace: Trace, spec: FleetSpec) -> Work:
-    """The charges of the module's text, request by request."""
+def work(trace: Trace, spec: FleetSpec, times: Mapping[Role, StepTimes]) -> Work:
+    """The charges of the module's text, request by request; `times` are the true ones of each role."""
     seen = columns(trace)
     inputs = seen.input_tokens.astype(np.float64)
     outputs = seen.output_tokens.astype(np.float64)
     profiles = {role: spec.roles[role].profile for role in Role}
+    room = _room(profiles)
+    fits = inputs + outputs - 1 <= room
+    longest = float((inputs + outputs)[fits].max(initial=1.0))
+    costs = {role: least(times[role], profiles[role], inputs, longest) for role in Role}
     shares = any(request.hash_ids for request in trace.requests)
-    room = min(profile.kv.capacity_tokens for profile in profiles.values())
-    decode_s = _decode_s(profiles[Role.DECODE], inputs, outputs, spec.slo.tpot_s, shares=shares)
+    decode = Decoding(costs[Role.DECODE], profiles[Role.DECODE], spec.slo.tpot_s)
+    decode_s = decode.least_s(inputs, outputs, inf if shares else float(room))
     return Work(
-        prefill_s=_prefill_s(profiles[Role.PREFILL], trace.requests, inputs, shares=shares),
-        decode_s=np.where(inputs + outputs - 1 <= _whole_blocks(room, profiles), decode_s, inf),
+        prefill_s=_prefill_s(costs[Role.PREFILL], trace.requests, inputs, shares=shares),
+        decode_s=np.where(fits, decode_s, inf),
         resident_s=outputs * spec.slo.tpot_s,
     )
 
 
-def gpu_hours(of: Work, spec: FleetSpec, duration_s: float, attainment: float) -> float:
+def gpu_hours(of: Work, spec: FleetSpec, duration_s: float) -> float:
     """The floor of a trace: its cheapest share, but no less than the fewest pods there must be."""
     accelerators = {role: spec.roles[role].profile.accelerators for role in Role}
     charges_s = of.prefill_s * accelerators[Role.PREFILL]
     charges_s = np.sort(charges_s + of.decode_s * accelerators[Role.DECODE])
-    needed = ceil(attainment * len(charges_s) - 1e-9)  # 0.99 of 100 is 99, not 100
+    needed = ceil(spec.slo.attainment * len(charges_s) - 1e-9)  # 0.99 of 100 is 99, not 100
     least_s = sum(spec.roles[role].min_replicas * accelerators[role] for role in Role) * duration_s
     return max(float(charges_s[:needed].sum()), least_s) / _SECONDS_PER_HOUR
 
@@ -100,45 +106,58 @@ def pods_by_bin(of: Work, arrival_s: Floats, duration_s: float) -> tuple[Floats,
 
 
 def _prefill_s(
-    profile: EngineProfile, requests: Sequence[TraceRequest], inputs: Floats, *, shares: bool
+    costs: Least, requests: Sequence[TraceRequest], inputs: Floats, *, shares: bool
 ) -> Floats:
-    cost = profile.prefill
     if not shares:
-        alone: Floats = cost.b_s_per_token * inputs + cost.c_s_per_token2 * inputs**2
-        return alone
+        return costs.prompt_s(inputs)
     sharers = Counter(block for request in requests for block in set(request.hash_ids))
-    return np.array([_shared_s(profile, request, sharers) for request in requests])
+    return np.array([_shared_s(costs, request, sharers) for request in requests])
 
 
-def _shared_s(profile: EngineProfile, request: TraceRequest, sharers: Counter[int]) -> float:
+def _shared_s(costs: Least, request: TraceRequest, sharers: Counter[int]) -> float:
     """A prompt of blocks of equal length, each charged by how many requests name it."""
-    cost = profile.prefill
     edges = np.linspace(0.0, request.input_tokens, max(1, len(request.hash_ids)) + 1)
-    blocks_s = cost.b_s_per_token * np.diff(edges) + cost.c_s_per_token2 * np.diff(edges**2)
     among = [sharers[block] for block in request.hash_ids] or [1]
-    return float((blocks_s / np.array(among)).sum())
+    return float((np.diff(costs.prompt_s(edges)) / np.array(among)).sum())
 
 
-def _decode_s(
-    profile: EngineProfile, inputs: Floats, outputs: Floats, tpot_s: float, *, shares: bool
-) -> Floats:
-    cost, steps = profile.decode, outputs - 1
-    alpha, beta, gamma = cost.alpha_s, cost.beta_s_per_sequence, cost.gamma_s_per_token
-    first, last = beta + gamma * inputs, beta + gamma * (inputs + steps)  # w at either end
-    total = steps * (beta + gamma * inputs) + gamma * steps * (steps + 1) / 2
-    # Σ √w is at least its integral, whose form here is exact and stable down to γ = 0
-    root = 2 / 3 * steps * (first + np.sqrt(first * last) + last)
-    root = root / np.maximum(np.sqrt(first) + np.sqrt(last), 1e-300)
-    kv_tokens = inf if shares else float(profile.kv.capacity_tokens)
-    longest = float((inputs + outputs).max())
-    fullest = beta * profile.batch_cap + gamma * min(kv_tokens, profile.batch_cap * longest)
-    by_room = alpha / fullest
-    slack_s = tpot_s - alpha
-    by_pace = alpha * root**2 / (np.maximum(steps, 1.0) * slack_s) if slack_s > 0 else inf
-    gaps = np.where(steps > 0, total + np.maximum(by_pace, by_room * total), 0.0)
-    by_decode = profile.first_token is Role.DECODE
-    charges: Floats = gaps + (first * (1 + by_room) if by_decode else 0.0)
-    return charges
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """Least costs of decode, and the pace that it must hold."""
+
+    costs: Least
+    profile: EngineProfile
+    tpot_s: float
+
+    def least_s(self, inputs: Floats, outputs: Floats, room_tokens: float) -> Floats:
+        """Seconds of a pod that answers take at least; infinite where no step is fast enough."""
+        steps, alpha = outputs - 1, self.costs.alpha_s
+        first, last = self._w(inputs), self._w(inputs + steps)
+        total = steps * first + self.costs.gamma_s * steps * (steps + 1) / 2
+        longest = float((inputs + outputs).max())
+        by_room = alpha / self._fullest_s(min(room_tokens, self.profile.batch_cap * longest))
+        slack_s = self.tpot_s - alpha
+        by_pace = np.full_like(steps, inf)
+        if slack_s > 0:
+            by_pace = alpha * _root(first, last, steps) ** 2 / (np.maximum(steps, 1.0) * slack_s)
+        gaps = np.where(steps > 0, total + np.maximum(by_pace, by_room * total), 0.0)
+        if self.profile.first_token is Role.DECODE:
+            gaps = gaps + first * (1 + by_room)
+        return np.asarray(gaps)
+
+    def _w(self, context: Floats) -> Floats:
+        """β + γ context, of one sequence."""
+        return self.costs.beta_s + self.costs.gamma_s * context
+
+    def _fullest_s(self, context: float) -> float:
+        """β + γ context, of a batch that is full."""
+        return self.costs.beta_s * self.profile.batch_cap + self.costs.gamma_s * context
+
+
+def _root(first: Floats, last: Floats, steps: Floats) -> Floats:
+    """Σ √w at least: its integral, in a form that is exact and stable down to γ = 0."""
+    ends = np.maximum(np.sqrt(first) + np.sqrt(last), 1e-300)
+    return np.asarray(2 / 3 * steps * (first + np.sqrt(first * last) + last) / ends)
 
 
 def _done_by(times_s: Floats, begin_s: Floats, lasts_s: Floats, work_s: Floats) -> Floats:
@@ -156,6 +175,9 @@ def _ramp(times_s: Floats, begin_s: Floats, rate: Floats) -> Floats:
     return np.asarray(rates[begun] * times_s - moments[begun])
 
 
-def _whole_blocks(room: int, profiles: dict[Role, EngineProfile]) -> int:
-    block = max(profile.kv.block_tokens for profile in profiles.values())
-    return room // block * block
+def _room(profiles: Mapping[Role, EngineProfile]) -> int:
+    """Tokens of the longest request that an engine of either role holds, or a little more."""
+    return min(
+        profile.kv.capacity_tokens // profile.kv.block_tokens * profile.kv.block_tokens
+        for profile in profiles.values()
+    )

@@ -1,8 +1,8 @@
 """From runs to an outcome: frontiers, baselines, regret, and the runs worth showing over time.
 
 Every figure of a trace is computed seed by seed and averaged, a figure that is unknown for one seed is
-unknown. The oracle's is taken over all runs of its case, whoever decided in them: what any policy reached
-a clairvoyant could have done.
+unknown. The oracle's is the least that anybody came to, whoever decided: what any policy reached a
+clairvoyant could have done.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -41,7 +41,7 @@ def outcome(
 ) -> Outcome:
     """What the runs that are done come to."""
     grounds = fields(league, contest)
-    bases = [(_floor(field), _oracle(field), _static(field)) for field in grounds]
+    bases = [(_floor(field), _oracle(field, league.entries), _static(field)) for field in grounds]
     floors, oracles, statics = zip(*bases, strict=True)
     return Outcome(
         settings=settings,
@@ -165,11 +165,21 @@ def _static(field: Field) -> Baseline:
     return _baseline(field, figures, "prefill + decode: " + ", ".join(pairs))
 
 
-def _oracle(field: Field) -> Baseline:
-    figures = [at_target(map(_outlay, runs.values()), field.target) for runs in field.runs.values()]
+def _oracle(field: Field, entries: Iterable[Entry]) -> Baseline:
+    """The least of what its own schedules, each entry and fixed pairs came to."""
+    figures = [_least(runs, entries, field.target) for runs in field.runs.values()]
     played = sum(job.policy == SCHEDULE for runs in field.runs.values() for job in runs)
     known = [figure for figure in figures if figure is not None]
     return _baseline(field, known, f"{played} schedules played")
+
+
+def _least(runs: Runs, entries: Iterable[Entry], target: float) -> float | None:
+    groups = [own(entry, runs) for entry in entries]
+    groups.append({job: run for job, run in runs.items() if job.policy == SCHEDULE})
+    figures = [at_target(map(_outlay, group.values()), target) for group in groups]
+    fixed = cheapest(runs, target, is_fixed)
+    figures.append(fixed[1].gpu_hours if fixed else None)
+    return min((figure for figure in figures if figure is not None), default=None)
 
 
 def _baseline(field: Field, figures: Sequence[float], detail: str) -> Baseline:

@@ -75,12 +75,17 @@ class League:
 
 
 def of_case(contest: Contest, case: Case) -> dict[Job, Played]:
-    """Every run of a case so far."""
-    return {
-        job: run
+    """Every run of a case so far, in an order that does not hang on which ended first."""
+    runs = [
+        (job, run)
         for job, run in contest.done.items()
         if isinstance(job, Job) and isinstance(run, Played) and job.case == case
-    }
+    ]
+    return dict(sorted(runs, key=lambda pair: _place(pair[0])))
+
+
+def _place(job: Job) -> tuple[object, ...]:
+    return job.policy, job.order, job.parameters, job.start or (), job.schedule
 
 
 def is_fixed(job: Job) -> bool:

@@ -12,7 +12,7 @@ simulations (`effort`):
    parts, and the best that holds is the base of the next round, with finer windows.
 
 An upper bound of the true optimum, and no more: "what a clairvoyant planner was shown to reach". Its
-figure is taken over every run of the case, policies' own ones too (`judge`), so that none is below it.
+figure is the least over every run of the case, policies' own ones too (`judge`), so that none is below.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -37,7 +37,7 @@ _Search = Generator[Sequence[Task], Sequence[Done], None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Move:
+class Move:
     """One change of a schedule: by how much of which role, over [begin, end)."""
 
     role: int
@@ -47,10 +47,10 @@ class _Move:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tried:
+class Tried:
     """What a move brought when it was played alone, against the base."""
 
-    move: _Move
+    move: Move
     misses: int
     gpu_hours: float
 
@@ -72,7 +72,7 @@ class Oracle:
         pair: Steps = ((0.0, *self.fixed),)
         yield from self._choose_order(pair)
         openings = [step.fluid(self.seen, self.case.conditions, h, h) for h in HEADROOMS]
-        yield from self._play([pair, *self.others[:REPLAYED], *openings])
+        yield from self._play([*self.others[:REPLAYED], *openings])
         yield from self._halve()
         yield from self._refine()
 
@@ -87,9 +87,11 @@ class Oracle:
         orders = QUEUE_ORDERS[: self.effort]
         self.effort -= len(orders)
         results = yield [scheduled(self.case, pair, order) for order in orders]
-        runs = [result for result in results if isinstance(result, Played)]
-        ranked = zip(runs, orders, strict=True)
-        self.order = max(ranked, key=lambda of: of[0].attainment, default=(None, self.order))[1]
+        for order, run in zip(orders, results, strict=True):
+            assert isinstance(run, Played), "a run was asked for"
+            best = self.found.get(pair)
+            if best is None or run.attainment > best.attainment:
+                self.order, self.found[pair] = order, run
 
     def _halve(self) -> _Search:
         """Bring the fluid schedules' head-room towards the target."""
@@ -120,7 +122,7 @@ class Oracle:
                 windows *= 2
             offset = 0.5 - offset
 
-    def _moves(self, base: Steps, windows: int, offset: float) -> Iterator[_Move]:
+    def _moves(self, base: Steps, windows: int, offset: float) -> Iterator[Move]:
         """A pod fewer in every window, and a pod more in those where most is missed."""
         duration_s = max(self.seen.duration_s, 1.0)
         width_s = duration_s / windows
@@ -129,17 +131,17 @@ class Oracle:
         worst = sorted(spans, key=lambda span: -_missed(self.found[base], *span))[:ADDED]
         added = [*product((0, 1), worst, (1,))]
         for role, (begin_s, end_s), by in [*added, *product((0, 1), spans, (-1,))]:
-            move = _Move(role, begin_s, end_s, by)
+            move = Move(role, begin_s, end_s, by)
             if _moved(base, [move], self.case) != base:
                 yield move
 
-    def _tried(self, base: Steps, move: _Move) -> _Tried | None:
+    def _tried(self, base: Steps, move: Move) -> Tried | None:
         run = self.found.get(_moved(base, [move], self.case))
         if run is None:
             return None
         own = self.found[base]
         misses = _misses(run) - _misses(own)
-        return _Tried(move, misses, run.gpu_hours - own.gpu_hours)
+        return Tried(move, misses, run.gpu_hours - own.gpu_hours)
 
     def _play(self, wanted: Sequence[Steps]) -> _Search:
         fresh = list(dict.fromkeys(steps for steps in wanted if steps not in self.found))
@@ -167,7 +169,7 @@ class Oracle:
         return floor((1 - self.case.conditions.attainment) * run.arrivals + 1e-9) - _misses(run)
 
 
-def choose(tried: Sequence[_Tried], slack: int) -> list[_Move]:
+def choose(tried: Sequence[Tried], slack: int) -> list[Move]:
     """The moves that would cost the fewest GPU-hours within the slack of misses, if moves added up.
 
     At a price per miss every move that pays is taken, one per role and moment; of all prices at which
@@ -180,16 +182,16 @@ def choose(tried: Sequence[_Tried], slack: int) -> list[_Move]:
     return [each.move for each in best]
 
 
-def _paying(tried: Sequence[_Tried], price: float) -> list[_Tried]:
+def _paying(tried: Sequence[Tried], price: float) -> list[Tried]:
     worth = sorted(tried, key=lambda each: each.gpu_hours + price * each.misses)
-    kept: dict[tuple[int, float], _Tried] = {}
+    kept: dict[tuple[int, float], Tried] = {}
     for each in worth:
         if each.gpu_hours + price * each.misses < 0:
             kept.setdefault((each.move.role, each.move.begin_s), each)
     return list(kept.values())
 
 
-def _moved(base: Steps, moves: Sequence[_Move], case: Case) -> Steps:
+def _moved(base: Steps, moves: Sequence[Move], case: Case) -> Steps:
     bounds = (case.conditions.least, case.conditions.most)
     for move in moves:
         span_s = (move.begin_s, move.end_s)

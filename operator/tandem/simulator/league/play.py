@@ -98,7 +98,8 @@ def survey(task: Survey) -> Surveyed:
     case = task.case
     trace = arrivals.trace(case.load, case.seed)
     seen = columns(trace)
-    work = floor.work(trace, fleet.fleet_spec(case.conditions))
+    spec = fleet.fleet_spec(case.conditions)
+    work = floor.work(trace, spec, fleet.times(case.conditions))
     prefill_pods, decode_pods = floor.pods_by_bin(work, seen.arrival_s, trace.duration_s)
     return Surveyed(
         requests=len(trace.requests),
@@ -107,9 +108,7 @@ def survey(task: Survey) -> Surveyed:
         mean_output_tokens=float(seen.output_tokens.mean()),
         start=fleet.start(case),
         sized=fleet.sized(case, 0.0, trace.duration_s),
-        floor_gpu_hours=floor.gpu_hours(
-            work, fleet.fleet_spec(case.conditions), trace.duration_s, case.conditions.attainment
-        ),
+        floor_gpu_hours=floor.gpu_hours(work, spec, trace.duration_s),
         bin_s=floor.BIN_S,
         prefill_pods=tuple(prefill_pods.round(4).tolist()),
         decode_pods=tuple(decode_pods.round(4).tolist()),

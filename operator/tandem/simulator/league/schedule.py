@@ -6,8 +6,8 @@ from tandem.api.role import Role
 from tandem.planner.model import Bottleneck, Decision, Memory, Plan
 from tandem.planner.observation import Observation
 from tandem.planner.spec import FleetSpec
-from tandem.simulator.control import Planner
 from tandem.simulator.league.job import Steps
+from tandem.simulator.scenario import Planner
 
 _SAYS = "as scheduled"
 
