@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tandem.cli import options
-from tandem.cli.trace import files, table
+from tandem.cli.trace import files
 from tandem.traces.statistics import statistics
 
 
@@ -21,6 +21,8 @@ def run(
     seed: files.Seed = 1,
 ) -> None:
     """Tell how fast, how bursty, how long and how alike the requests of a trace are."""
+    from tandem.cli.trace import table  # noqa: PLC0415 - Rich takes as long as all else of this command
+
     options.writable("--plot", plot)
     trace = files.read(source, seed)
     figures = statistics(trace)
