@@ -70,3 +70,14 @@ def test_rows_are_in_the_order_of_time(tmp_path: Path, result: Result) -> None:
 def test_a_folder_that_is_not_there_is_an_os_error(tmp_path: Path, result: Result) -> None:
     with pytest.raises(OSError, match="absent"):
         timeline.write(tmp_path / "absent" / "timeline.parquet", result)
+
+
+def test_pods_are_told_as_they_start_and_drain(tmp_path: Path, result: Result) -> None:
+    """Asked at 50 s, Ready at 70 s; told to go at 80 s, when it has nothing left to do."""
+    told = ("asked", "ready", "starting", "draining")
+    decode = {
+        row["t_s"]: tuple(row[name] for name in told)
+        for row in rows(tmp_path, result)
+        if row["role"] == "decode"
+    }
+    assert decode == {0.0: (1, 1, 0, 0), 50.0: (2, 1, 1, 0), 70.0: (2, 2, 0, 0), 80.0: (1, 1, 0, 0)}

@@ -17,6 +17,7 @@ def report(result: Result, wall_s: float) -> dict[str, Any]:
         "finished": result.count(Outcome.FINISHED),
         "refused": result.count(Outcome.REFUSED),
         "duration_s": scenario.trace.duration_s,
+        "interrupted_at_s": result.cut_s,
         "wall_s": wall_s,
         "requests_per_s": result.arrivals / wall_s,
         "attainment": result.attainment,

@@ -10,8 +10,8 @@ import typer
 
 from tandem.api.policy_names import COMPARED_POLICY_NAMES, QUEUE_ORDERS
 from tandem.api.role import Role
-from tandem.cli import options, reachable, scenario_file
-from tandem.cli.simulate import inputs, table
+from tandem.cli import main, options, reachable, scenario_file
+from tandem.cli.simulate import inputs, interrupt, table
 from tandem.perf.library import profile as library_profile
 from tandem.perf.truth import NAMES as TRUTHS
 from tandem.planner.spec import FleetSpec, Slo
@@ -130,12 +130,14 @@ def run(
     else:
         table.show(figures, spec.slo)
     _write(result, page, timeline)
+    if result.cut_s is not None:
+        raise typer.Exit(main.INTERRUPTED)
 
 
 def _played(scenario: Scenario) -> tuple[Result, dict[str, Any]]:
-    with table.progress(shown=sys.stderr.isatty()) as told:
+    with table.progress(shown=sys.stderr.isatty()) as told, interrupt.noticed() as stop:
         began_s = time.perf_counter()
-        result = simulate(scenario, told)
+        result = simulate(scenario, told, stop)
         return result, report(result, time.perf_counter() - began_s)
 
 

@@ -55,6 +55,8 @@ def _summary(figures: Mapping[str, Any], slo: Slo) -> Iterator[str]:
         f"{figures['trace']}: {figures['requests']} requests in {figures['duration_s']:.0f} s, "
         f"{figures['finished']} finished, {figures['refused']} refused, {unfinished} cut off"
     )
+    if (stopped_s := figures["interrupted_at_s"]) is not None:
+        yield f"stopped at {stopped_s:.0f} s; what had not come or ended then counts as cut off"
     yield (
         f"attainment {figures['attainment']:.2%} (TTFT {slo.ttft_s:g} s and "
         f"TPOT {slo.tpot_s * 1000:g} ms), goodput {figures['goodput_rps']:.2f} requests/s"

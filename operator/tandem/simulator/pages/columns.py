@@ -60,18 +60,24 @@ def requests(result: Result) -> Requests:
     )
 
 
+def duration_s(result: Result) -> float:
+    """How long requests came: all of the trace, the late turns of its sessions, or until it was stopped."""
+    if result.cut_s is not None:
+        return result.cut_s
+    last_s = float(result.table.arrival_s.max(initial=0.0))
+    return max(result.scenario.trace.duration_s, last_s)
+
+
 def pods(result: Result) -> dict[Role, Pods]:
-    """What was asked of each role, and what stood, over time."""
+    """What was asked of each role, and what stood, over time: a row for each moment of change."""
     return {role: _pods(result, role) for role in result.replicas}
 
 
 def _pods(result: Result, role: Role) -> Pods:
-    rows = [then for then in result.over_time if then.role is role]
+    at = {row.t_s: row.pods for row in result.over_time if row.role is role}  # the last of a moment
     counts = np.array(
-        [
-            (then.pods.desired, then.pods.ready, then.pods.starting, then.pods.draining)
-            for then in rows
-        ],
+        [(pods.desired, pods.ready, pods.starting, pods.draining) for pods in at.values()],
         dtype=np.float64,
     ).reshape(-1, 4)
-    return Pods(np.array([then.t_s for then in rows]), *counts.T)
+    kept = np.append(True, np.any(np.diff(counts, axis=0), axis=1))[: len(counts)]
+    return Pods(np.array(list(at))[kept], *counts[kept].T)

@@ -40,10 +40,11 @@ def write(path: Path, result: Result) -> None:
     scenario, slo = result.scenario, result.scenario.spec.slo
     requests = columns.requests(result)
     finished = requests.outcome == FINISHED
-    by_minute = minutes(requests, verdicts(requests, slo), scenario.trace.duration_s)
+    lasts_s = columns.duration_s(result)
+    by_minute = minutes(requests, verdicts(requests, slo), lasts_s)
     shown = run_charts.Shown(
         slo=slo,
-        duration_s=scenario.trace.duration_s,
+        duration_s=lasts_s,
         minutes=by_minute,
         attainment=result.attainment,
         pods=columns.pods(result),
@@ -56,7 +57,7 @@ def write(path: Path, result: Result) -> None:
         "title": f"{scenario.trace.name}: {scenario.spec.policy} – simulation",
         "heading": f"{scenario.spec.policy} on {scenario.trace.name}",
         "verdict": _verdict(result),
-        "warning": "",
+        "warning": _warning(result),
         "sections": list(_SECTIONS.items()),
         "cards": list(_cards(result, shown)),
         "worst": _worst(by_minute),
@@ -76,6 +77,16 @@ def _verdict(result: Result) -> str:
         f"their first token within {wording.seconds(slo.ttft_s)} and later ones every "
         f"{wording.seconds(slo.tpot_s)} or faster; {wording.goal(slo.attainment)} was asked. "
         f"It took {wording.plain(result.gpu_hours)} GPU-hours."
+    )
+
+
+def _warning(result: Result) -> str:
+    """That the run did not come to its end, if so."""
+    if result.cut_s is None:
+        return ""
+    return (
+        f"Stopped at {wording.clock(result.cut_s)} of {wording.clock(result.scenario.trace.duration_s)}: "
+        f"{result.never_came:,} requests had not come yet; they count as unfinished."
     )
 
 
