@@ -12,6 +12,9 @@ settings.register_profile("short", deadline=None, derandomize=True, max_examples
 settings.register_profile("long", deadline=None, derandomize=True, max_examples=10_000)
 settings.load_profile("short")
 
+# Tests read the source as it stands; `test_compiled.py` compares it with what is compiled of it.
+os.environ.setdefault("TANDEM_COMPILED", "0")
+
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:

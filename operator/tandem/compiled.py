@@ -72,8 +72,12 @@ setup(
 def use(tell: Callable[[str], None] = lambda _: None) -> bool:
     """Let the compiled modules be imported from now on, made first where there are none yet.
 
-    `tell` is told in a line what takes long, or why the modules run as they are (False then).
+    `tell` is told in a line what takes long, or why the modules run as they are (False then). It is too
+    late when one of them was imported already.
     """
+    imported = [sys.modules[name] for name in MODULES if name in sys.modules]
+    if imported:
+        return not (imported[0].__file__ or "").endswith(".py")
     if os.environ.get(SWITCH) == "0":
         return False
     folder = _cache() / _key()
@@ -87,18 +91,10 @@ def use(tell: Callable[[str], None] = lambda _: None) -> bool:
 
 
 def _import_from(folder: Path) -> None:
-    early = [name for name in MODULES if name in sys.modules]
-    assert not early or _is_from(folder, early[0]), f"{early[0]} was imported before compiled.use()"
-    if str(folder) in sys.path:
-        return
     sys.path.append(str(folder))  # of the library that all of them share
     for package in sorted({name.rpartition(".")[0] for name in MODULES}):
         path = folder.joinpath(*package.split("."))
         importlib.import_module(package).__path__.insert(0, str(path))
-
-
-def _is_from(folder: Path, name: str) -> bool:
-    return Path(sys.modules[name].__file__ or "").is_relative_to(folder)
 
 
 def _cache() -> Path:

@@ -15,8 +15,7 @@ from tandem.perf.engine_profile import (
 from tandem.planner.model import Bottleneck, Decision, Memory, Plan
 from tandem.planner.observation import Observation
 from tandem.planner.spec import FleetSpec, RoleSpec, Slo
-from tandem.simulator.control import Planner
-from tandem.simulator.scenario import Scenario
+from tandem.simulator.scenario import Planner, Scenario
 from tandem.traces.model import Trace
 from tandem.traces.request import TraceRequest
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from tests.fakes.simulated import ROUND, scenario, scripted, with_kv
 
 from tandem.api.role import Role
-from tandem.simulator.flight import Flight, Outcome
+from tandem.simulator.flight import Outcome
 from tandem.simulator.run import Run
 from tandem.simulator.scenario import Scenario
+from tandem.simulator.table import Ended
 from tandem.traces.model import Trace, from_first_arrival
 from tandem.traces.request import TraceRequest
 
@@ -61,7 +62,7 @@ def some_fits(trace: Trace) -> bool:
     return not all(map(is_too_long, trace.requests))
 
 
-def check_gaps_add_up(run: Run, flights: list[Flight]) -> None:
+def check_gaps_add_up(run: Run, flights: list[Ended]) -> None:
     """Gaps are counted by iteration; together they are each answer's time from first to last token."""
     gaps = run.gateway.measured.gaps
     spans_s = sum((f.last_token_s or 0.0) - (f.first_token_s or 0.0) for f in flights)

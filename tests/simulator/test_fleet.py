@@ -30,7 +30,14 @@ def fleet(clock: Clock) -> Fleet:
     roles = {role: RoleSpec(profile=ROUND, lead_time_s=LEAD_S) for role in Role}
     spec = FleetSpec(slo=Slo(ttft_s=2, tpot_s=0.05), roles=roles)
     gateway = Gateway(clock, spec, "fcfs", 30.0, lambda _: None)
-    fleet = Fleet(clock, roles, gateway, gateway.set_pods, dict.fromkeys(Role, ROUND), 1)
+    fleet = Fleet(
+        clock,
+        roles,
+        events=gateway,
+        on_change=gateway.set_pods,
+        times=dict.fromkeys(Role, ROUND),
+        most_iterations=1,
+    )
     fleet.start_ready({P: 3, Role.DECODE: 1})
     return fleet
 
@@ -149,6 +156,13 @@ def test_roles_may_cost_differently(clock: Clock) -> None:
     roles = {P: RoleSpec(profile=ROUND), Role.DECODE: RoleSpec(profile=dear)}
     spec = FleetSpec(slo=Slo(ttft_s=2, tpot_s=0.05), roles=roles)
     gateway = Gateway(clock, spec, "fcfs", 30.0, lambda _: None)
-    fleet = Fleet(clock, roles, gateway, gateway.set_pods, dict.fromkeys(Role, ROUND), 1)
+    fleet = Fleet(
+        clock,
+        roles,
+        events=gateway,
+        on_change=gateway.set_pods,
+        times=dict.fromkeys(Role, ROUND),
+        most_iterations=1,
+    )
     fleet.start_ready({P: 1, Role.DECODE: 1})
     assert (fleet.cost(3600.0), fleet.accelerator_hours(3600.0)) == (13.0, 10.0)

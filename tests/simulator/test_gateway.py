@@ -7,12 +7,13 @@ import pytest
 from tests.fakes.simulated import ROUND, requests, scenario, scripted
 
 from tandem.api.role import Role
-from tandem.simulator.flight import Flight, Outcome
+from tandem.simulator.flight import Outcome
 from tandem.simulator.run import Run, simulate
+from tandem.simulator.table import Ended
 from tandem.traces.model import Trace
 
 
-def flights(trace: Trace, changes: list[tuple[float, Role, int]], **others: Any) -> list[Flight]:
+def flights(trace: Trace, changes: list[tuple[float, Role, int]], **others: Any) -> list[Ended]:
     """Flights in order of arrival, of a fleet of one pod a role that a script scales every 10 ms."""
     asked = scenario(trace, planner=scripted(changes), interval_s=0.01, **others)
     return sorted(simulate(asked).flights, key=lambda flight: flight.position)
@@ -26,7 +27,11 @@ def test_a_draining_prefill_pod_keeps_its_kv_until_it_is_pulled() -> None:
     result = run.result()
     (flight,) = result.flights
     assert flight.outcome is Outcome.FINISHED
-    (gone_s,) = (then.t_s for then in result.over_time if then.role is Role.PREFILL and then.t_s and not then.pods.draining)
+    (gone_s,) = (
+        then.t_s
+        for then in result.over_time
+        if then.role is Role.PREFILL and then.t_s and not then.pods.draining
+    )
     assert gone_s == pytest.approx(0.195)
 
 

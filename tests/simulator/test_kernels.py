@@ -3,14 +3,16 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes.simulated import ROUND, scenario, scripted, with_kv
 
 from tandem.api.role import Role
+from tandem.perf.engine_profile import EngineProfile
+from tandem.simulator.recorder import TIMES
 from tandem.simulator.result import Result
 from tandem.simulator.run import simulate
-from tandem.simulator.recorder import TIMES
 from tandem.traces.model import Trace, from_first_arrival
 from tandem.traces.request import TraceRequest
 
@@ -39,6 +41,9 @@ CHANGES = st.lists(
 BACK = [(31.0, Role.PREFILL, 1), (31.0, Role.DECODE, 1)]
 
 
+Changes = list[tuple[float, Role, int]]
+
+
 def fits(trace: Trace, capacity: int) -> bool:
     return any(r.input_tokens + r.output_tokens - 1 <= capacity for r in trace.requests)
 
@@ -50,10 +55,11 @@ def agree(exact: Result, closed: Result) -> None:
         np.testing.assert_allclose(
             closed.table.times[name], exact.table.times[name], rtol=0, atol=1e-9, err_msg=name
         )
-    assert closed.gpu_hours == exact.gpu_hours or abs(closed.gpu_hours - exact.gpu_hours) < 1e-9
-    assert closed.itl_s.mean == exact.itl_s.mean or np.isclose(
-        closed.itl_s.mean, exact.itl_s.mean, rtol=1e-9
-    )
+    assert closed.gpu_hours == pytest.approx(exact.gpu_hours, rel=1e-9)
+    if exact.itl_s.mean is None:
+        assert closed.itl_s.mean is None
+    else:
+        assert closed.itl_s.mean == pytest.approx(exact.itl_s.mean, rel=1e-9)
 
 
 @given(
@@ -62,7 +68,9 @@ def agree(exact: Result, closed: Result) -> None:
     st.sampled_from(list(Role)),
     st.one_of(st.none(), CHANGES),
 )
-def test_the_kernels_agree_to_a_nanosecond(trace, profile, first_token, changes) -> None:  # type: ignore[no-untyped-def]
+def test_the_kernels_agree_to_a_nanosecond(
+    trace: Trace, profile: EngineProfile, first_token: Role, changes: Changes | None
+) -> None:
     if not fits(trace, profile.kv.capacity_tokens):
         return
     asked = scenario(

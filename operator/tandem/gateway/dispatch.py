@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from tandem.api.role import Role
 from tandem.gateway.failures import WaitedTooLongError
 from tandem.gateway.pairing import paired
-from tandem.routing.model import RoutePod, RouteRequest
 from tandem.routing.load import PodLoad
+from tandem.routing.model import RoutePod, RouteRequest
 from tandem.routing.router import Router
 
 

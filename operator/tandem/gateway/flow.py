@@ -94,9 +94,7 @@ async def _tried(desk: Desk, request: ClientRequest, client: Client, account: Ac
 def _attempt(desk: Desk, request: ClientRequest, client: Client, account: Account) -> Attempt:
     """One more try, sized by what is known now."""
     key = f"{request.request_id}#{next(_numbers)}"
-    route = desk.sizing.route_request(
-        request, key, account.arrival_s, desk.dispatch.decode_step_s
-    )
+    route = desk.sizing.route_request(request, key, account.arrival_s, desk.dispatch.decode_step_s)
     return Attempt(desk, request, route, client, account)
 
 

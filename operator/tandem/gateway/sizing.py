@@ -24,7 +24,11 @@ class Sizing:
             raise InvalidInputError("prompt", f"{tokens} tokens", f"at most {most} tokens of KV")
 
     def route_request(
-        self, request: ClientRequest, key: str, arrival_s: float, decode_step_s: Callable[[int], float]
+        self,
+        request: ClientRequest,
+        key: str,
+        arrival_s: float,
+        decode_step_s: Callable[[int], float],
     ) -> RouteRequest:
         """The request as the router sees it; an estimate above what a pod holds is cut to that.
 

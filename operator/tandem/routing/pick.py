@@ -18,9 +18,9 @@ def prefill(field: PrefillField, request: RouteRequest) -> PodLoad | None:
     found: PodLoad | None = None
     for load in field.loads:  # no other has less pinned KV, but one may have more of it
         idle = not load.tokens and not load.pod.draining
-        if idle and load.room(request.input_tokens):
-            if found is None or load.pinned_sum < found.pinned_sum:
-                found = load
+        less = found is None or load.pinned_sum < found.pinned_sum
+        if idle and less and load.room(request.input_tokens):
+            found = load
     return found
 
 
@@ -45,9 +45,7 @@ def _usable(loads: Iterable[PodLoad]) -> list[PodLoad]:
     return staying or [load for load in loads if load.pod.finishing]
 
 
-def _among(
-    usable: list[PodLoad], tokens: int, cost: DecodeCost, tpot_s: float
-) -> PodLoad | None:
+def _among(usable: list[PodLoad], tokens: int, cost: DecodeCost, tpot_s: float) -> PodLoad | None:
     with_room = [load for load in usable if load.room(tokens)] or usable
     shortest: PodLoad | None = None
     fullest: PodLoad | None = None

@@ -63,10 +63,7 @@ class Router:
 
     def can_decode(self) -> bool:
         """Whether some decode pod takes new requests."""
-        for field in self._decodes.values():
-            if field.best() is not None:
-                return True
-        return False
+        return any(field.best() is not None for field in self._decodes.values())
 
     def decode_step_s(self, tokens: int) -> float:
         """Seconds of an iteration at a decode pod with as much to do as they have on average.

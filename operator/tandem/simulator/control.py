@@ -4,18 +4,16 @@ Traffic is scraped every interval and acted upon the observer's `age_s` later, p
 is how metrics and a watch on pods differ in a cluster.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from tandem.api.role import Role
-from tandem.planner.model import Memory, Plan
-from tandem.planner.observation import Missing, Observation, Traffic
+from tandem.planner.model import Memory
+from tandem.planner.observation import Missing, Traffic
 from tandem.planner.spec import FleetSpec
 from tandem.simulator.clock import Clock
 from tandem.simulator.fleet import Fleet
 from tandem.simulator.observe import Observer
-
-Planner = Callable[[Observation, Memory, FleetSpec], Plan]
+from tandem.simulator.scenario import Planner
 
 _NOTHING_YET = Missing("no scrape is old enough yet")
 _NO_TRAFFIC = Traffic(

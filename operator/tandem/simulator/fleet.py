@@ -41,6 +41,7 @@ class Fleet:
         self,
         clock: Clock,
         roles: Mapping[Role, RoleSpec],
+        *,
         events: PodEvents,
         on_change: Callable[[list[EnginePod]], None],
         times: Mapping[Role, StepTimes],

@@ -1,10 +1,13 @@
 """One request on its way through the fleet, and when each thing happened to it."""
 
 from enum import StrEnum, auto
+from typing import TYPE_CHECKING
 
 from tandem.routing.model import RouteRequest
-from tandem.simulator.pod import EnginePod
 from tandem.traces.request import TraceRequest
+
+if TYPE_CHECKING:
+    from tandem.simulator.pod import EnginePod
 
 
 class Outcome(StrEnum):

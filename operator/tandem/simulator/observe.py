@@ -4,30 +4,27 @@ from collections import Counter
 from collections.abc import Mapping
 
 from tandem.api.role import Role
-from tandem.planner.observation import Figure, LengthCounts, Missing, Observation, Reading, Traffic
 from tandem.planner.lengths import representative
-from tandem.planner.spec import Slo
+from tandem.planner.observation import Figure, LengthCounts, Missing, Observation, Reading, Traffic
 from tandem.simulator.clock import Clock
 from tandem.simulator.fleet import Fleet
-from tandem.simulator.gateway import Gateway
 from tandem.simulator.flight import Outcome
+from tandem.simulator.gateway import Gateway
 from tandem.simulator.measure import Cell, cells
+from tandem.simulator.scenario import Scenario
 from tandem.simulator.table import RequestTable
-from tandem.traces.model import Trace
 
 
 class Observer:
     """Reads counters and gauges; remembers the last reading, because a rate is a difference."""
 
-    def __init__(
-        self, clock: Clock, trace: Trace, slo: Slo, gateway: Gateway, fleet: Fleet, age_s: float
-    ) -> None:
+    def __init__(self, clock: Clock, scenario: Scenario, gateway: Gateway, fleet: Fleet) -> None:
         self._clock = clock
-        self._trace = trace
-        self._slo = slo
+        self._trace = scenario.trace
+        self._slo = scenario.spec.slo
         self._gateway = gateway
         self._fleet = fleet
-        self.age_s = age_s
+        self.age_s = scenario.scrape_age_s
         self._last_s = 0.0
         self._arrived = 0
         self._rows = 0
@@ -100,4 +97,6 @@ def _lengths(ended: RequestTable) -> Mapping[Cell, int]:
     """Finished requests by length."""
     done = ended.is_outcome(Outcome.FINISHED)
     pairs = zip(ended.input_tokens[done].tolist(), ended.output_tokens[done].tolist(), strict=True)
-    return Counter((representative(inputs), 0, representative(outputs)) for inputs, outputs in pairs)
+    return Counter(
+        (representative(inputs), 0, representative(outputs)) for inputs, outputs in pairs
+    )

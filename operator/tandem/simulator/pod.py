@@ -19,7 +19,6 @@ from tandem.perf.sequence import Sequence
 from tandem.perf.step_times import StepTimes
 from tandem.simulator.clock import Clock, Timer
 
-
 _DRAINING: Final = PodPhase.DRAINING
 
 

@@ -20,7 +20,9 @@ Progress = Callable[[float], None]
 Stop = Callable[[], bool]
 
 
-def simulate(scenario: Scenario, progress: Progress | None = None, stop: Stop | None = None) -> Result:
+def simulate(
+    scenario: Scenario, progress: Progress | None = None, stop: Stop | None = None
+) -> Result:
     """What the fleet would have done.
 
     `progress` is told the share of requests that have ended; when `stop` says so, the run ends where it
@@ -44,10 +46,10 @@ class Run:
         self.fleet = Fleet(
             self.clock,
             spec.roles,
-            self.gateway,
-            self.gateway.set_pods,
-            {role: scenario.times.get(role, row.profile) for role, row in spec.roles.items()},
-            KERNELS[scenario.kernel],
+            events=self.gateway,
+            on_change=self.gateway.set_pods,
+            times={role: scenario.times.get(role, row.profile) for role, row in spec.roles.items()},
+            most_iterations=KERNELS[scenario.kernel],
         )
         self.control: ControlLoop | None = None
         self.left = len(scenario.trace.requests)
@@ -117,14 +119,7 @@ class Run:
         scenario = self.scenario
         if scenario.planner is None:
             return
-        observer = Observer(
-            self.clock,
-            scenario.trace,
-            scenario.spec.slo,
-            self.gateway,
-            self.fleet,
-            scenario.scrape_age_s,
-        )
+        observer = Observer(self.clock, scenario, self.gateway, self.fleet)
         self.control = ControlLoop(
             self.clock, scenario.spec, scenario.planner, self.fleet, observer
         )

@@ -1,16 +1,17 @@
 """What one run of the simulator is asked."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from tandem.api.role import Role
 from tandem.perf.step_times import StepTimes
+from tandem.planner.model import Memory, Plan
+from tandem.planner.observation import Observation
 from tandem.planner.spec import FleetSpec
-from tandem.simulator.control import Planner
 from tandem.traces.model import Trace
 
-
+Planner = Callable[[Observation, Memory, FleetSpec], Plan]
 CLOSED = "closed"
 KERNELS = {CLOSED: 1 << 40, "exact": 1}  # the most iterations that one event may stand for
 

@@ -76,7 +76,7 @@ class RequestTable:
 
     def is_outcome(self, outcome: Outcome) -> NDArray[np.bool_]:
         """Who ended so."""
-        return self.outcomes == OUTCOMES.index(outcome)
+        return np.equal(self.outcomes, OUTCOMES.index(outcome))
 
     @property
     def arrival_s(self) -> Floats:

@@ -11,7 +11,7 @@ from tandem.perf.engine_profile import EngineProfile
 from tandem.perf.step_times import StepTimes
 from tandem.perf.truth import truth
 from tandem.planner.spec import FleetSpec, RoleSpec
-from tandem.simulator.control import Planner
+from tandem.simulator.scenario import Planner
 from tandem.traces.generate import AZURE_RATE_RPS, generate
 from tandem.traces.model import Trace
 from tandem.traces.named import load
