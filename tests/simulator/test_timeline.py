@@ -44,22 +44,47 @@ def rows(folder: Path, result: Result) -> list[dict[str, object]]:
     return found
 
 
-def test_targets_load_and_reasons_at_each_change(tmp_path: Path, result: Result) -> None:
+def at(told: list[dict[str, object]], role: str, *names: str) -> dict[object, tuple[object, ...]]:
+    """Some columns of a role, by time."""
+    return {row["t_s"]: tuple(row[name] for name in names) for row in told if row["role"] == role}
+
+
+def test_load_at_each_tick(tmp_path: Path, result: Result) -> None:
     """At 50 s the second prompt of the burst is prefilled and eight wait; only the first is in time."""
-    decode = {row["t_s"]: row for row in rows(tmp_path, result) if row["role"] == "decode"}
-    start, up, down = decode[0.0], decode[50.0], decode[80.0]
-    assert [row["asked"] for row in (start, up, down)] == [1, 2, 1]
-    assert [row["reason"] for row in (start, up, down)] == [None, *["the script says so"] * 2]
-    assert up["queued_requests"] == 8
-    assert down["queued_requests"] == 0
-    assert up["attainment"] == pytest.approx(3 / 12)
-    assert down["attainment"] == pytest.approx(1 / 10)
+    load = at(rows(tmp_path, result), "prefill", "arrivals", "queued_requests", "attainment")
+    assert load[0.0] == (1, 0, 1.0)
+    assert load[5.0] == (1, 0, 1.0)
+    assert load[10.0] == (0, 0, 1.0)
+    assert load[50.0] == (10, 8, pytest.approx(3 / 12))
+    assert load[80.0] == (0, 0, pytest.approx(1 / 10))
+    assert load[90.0] == (1, 0, pytest.approx(2 / 11))
+    assert sum(int(str(arrivals)) for arrivals, *_ in load.values()) == 13
 
 
-def test_arrivals_add_up_until_the_last_row(tmp_path: Path, result: Result) -> None:
-    counted = [row["arrivals"] for row in rows(tmp_path, result) if row["role"] == "decode"]
-    assert counted[0] == 1
-    assert sum(int(str(count)) for count in counted) == 12, "the thirteenth comes after it"
+def test_nothing_came_is_not_nothing_met(tmp_path: Path) -> None:
+    quiet = simulate(scenario(requests((0, 100, 5), (90_000, 100, 5))))
+    assert at(rows(tmp_path, quiet), "decode", "attainment")[85.0] == (None,)
+
+
+def test_targets_have_their_reason(tmp_path: Path, result: Result) -> None:
+    told = rows(tmp_path, result)
+    decode = at(told, "decode", "asked", "reason")
+    said = "the script says so"
+    assert [decode[t] for t in (45.0, 50.0, 75.0, 80.0)] == [
+        (1, None),
+        (2, said),
+        (2, said),
+        (1, said),
+    ]
+    assert set(at(told, "prefill", "asked", "reason").values()) == {(1, None)}
+
+
+def test_pods_are_told_as_they_start_and_drain(tmp_path: Path, result: Result) -> None:
+    """Asked at 50 s, Ready at 70 s; told to go at 80 s, when it has nothing left to do."""
+    decode = at(rows(tmp_path, result), "decode", "asked", "ready", "starting", "draining")
+    told = [(1, 1, 0, 0)] * 10 + [(2, 1, 1, 0)] * 4 + [(2, 2, 0, 0)] * 2 + [(1, 1, 0, 0)] * 3
+    assert list(decode.values()) == told
+    assert list(decode) == [5.0 * tick for tick in range(19)]
 
 
 def test_rows_are_in_the_order_of_time(tmp_path: Path, result: Result) -> None:
@@ -70,14 +95,3 @@ def test_rows_are_in_the_order_of_time(tmp_path: Path, result: Result) -> None:
 def test_a_folder_that_is_not_there_is_an_os_error(tmp_path: Path, result: Result) -> None:
     with pytest.raises(OSError, match="absent"):
         timeline.write(tmp_path / "absent" / "timeline.parquet", result)
-
-
-def test_pods_are_told_as_they_start_and_drain(tmp_path: Path, result: Result) -> None:
-    """Asked at 50 s, Ready at 70 s; told to go at 80 s, when it has nothing left to do."""
-    told = ("asked", "ready", "starting", "draining")
-    decode = {
-        row["t_s"]: tuple(row[name] for name in told)
-        for row in rows(tmp_path, result)
-        if row["role"] == "decode"
-    }
-    assert decode == {0.0: (1, 1, 0, 0), 50.0: (2, 1, 1, 0), 70.0: (2, 2, 0, 0), 80.0: (1, 1, 0, 0)}

@@ -19,7 +19,7 @@ def report(result: Result, wall_s: float) -> dict[str, Any]:
         "duration_s": scenario.trace.duration_s,
         "interrupted_at_s": result.cut_s,
         "wall_s": wall_s,
-        "requests_per_s": result.arrivals / wall_s,
+        "requests_per_s": (result.arrivals - result.never_came) / wall_s,
         "attainment": result.attainment,
         "goodput_rps": result.goodput_rps,
         **{name: asdict(figures) for name, figures in result.latencies().items()},

@@ -1,7 +1,7 @@
 """A run over time as a Parquet file: pods of each role, load, and why the target is what it is.
 
-A row is one role at one sample. `arrivals`, `queued_requests` and `attainment` are the fleet's, so they
-stand in the rows of both roles.
+A row is one role at one tick, the policy's interval apart. `arrivals`, `queued_requests` and `attainment`
+are the fleet's, so they stand in the rows of both roles.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tandem.api.role import Role
 from tandem.errors import InvalidInputError
-from tandem.simulator.pages.columns import REFUSED, Floats, Pods, Requests, pods, requests
+from tandem.simulator.pages.columns import REFUSED, Floats, Requests, duration_s, pods, requests
 from tandem.simulator.pages.verdicts import MET, verdicts
 from tandem.simulator.result import Result
 from tandem.whole_file import written_whole
@@ -47,41 +47,35 @@ def _parts(result: Result) -> Iterator[dict[str, Any]]:
     """Columns of each role; null where nothing is known."""
     import pyarrow as pa  # noqa: PLC0415 - see above
 
-    columns = requests(result)
+    came, interval_s = requests(result), result.scenario.spec.interval_s
+    t_s = np.arange(0.0, duration_s(result) + interval_s, interval_s)
+    words = pa.dictionary(pa.int32(), pa.string())
     for role, rows in pods(result).items():
-        words = pa.dictionary(pa.int32(), pa.string())
+        then = _until(rows.t_s, t_s) - 1
         yield {
-            "t_s": rows.t_s,
-            "role": pa.array([role.value] * len(rows.t_s)).cast(words),
-            **{
-                name: pa.array(getattr(rows, name), pa.int64(), from_pandas=True)
-                for name in _COUNTS
-            },
-            "arrivals": _since(columns.arrival_s, rows.t_s),
-            "queued_requests": _queued(columns, rows.t_s),
-            "attainment": pa.array(_attainment(result, columns, rows), from_pandas=True),
-            "reason": pa.array(_reasons(result, role, rows.t_s)).cast(words),
+            "t_s": t_s,
+            "role": pa.array([role.value] * len(t_s)).cast(words),
+            **{name: getattr(rows, name)[then].astype(np.int64) for name in _COUNTS},
+            "arrivals": np.diff(_until(came.arrival_s, t_s), prepend=0),
+            "queued_requests": _queued(came, t_s),
+            "attainment": pa.array(_attainment(result, came, t_s), from_pandas=True),
+            "reason": pa.array(_reasons(result, role, t_s)).cast(words),
         }
 
 
-def _since(arrival_s: Floats, t_s: Floats) -> Ints:
-    """Requests that came since the sample before."""
-    return np.diff(_until(arrival_s, t_s), prepend=0)
-
-
-def _queued(columns: Requests, t_s: Floats) -> Ints:
+def _queued(came: Requests, t_s: Floats) -> Ints:
     """Requests that wait for their first prefill; what is refused never waits."""
-    waits = columns.outcome != REFUSED
-    began_s = (columns.arrival_s + columns.queue_s)[waits]
-    return _until(columns.arrival_s[waits], t_s) - _until(began_s, t_s)
+    waits = came.outcome != REFUSED
+    began_s = (came.arrival_s + came.queue_s)[waits]
+    return _until(came.arrival_s[waits], t_s) - _until(began_s, t_s)
 
 
-def _attainment(result: Result, columns: Requests, rows: Pods) -> Floats:
+def _attainment(result: Result, came: Requests, t_s: Floats) -> Floats:
     """Of the arrivals of the last minute, the share that met both targets, as it turned out."""
-    met = columns.arrival_s[verdicts(columns, result.scenario.spec.slo) == MET]
-    came = _last(columns.arrival_s, rows.t_s)
-    nothing = np.full(len(came), np.nan)
-    return np.asarray(np.divide(_last(met, rows.t_s), came, out=nothing, where=came > 0))
+    met_s = came.arrival_s[verdicts(came, result.scenario.spec.slo) == MET]
+    met, all_of_them = _last(met_s, t_s), _last(came.arrival_s, t_s)
+    nothing = np.full(len(t_s), np.nan)
+    return np.asarray(np.divide(met, all_of_them, out=nothing, where=all_of_them > 0))
 
 
 def _last(events_s: Floats, t_s: Floats) -> Ints:
