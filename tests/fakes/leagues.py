@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from hashlib import sha256
+from dataclasses import replace
 from typing import Any
 
-from tandem.perf.library import profile as library_profile
+from tandem.simulator.league import fleet
 from tandem.simulator.league.job import Case, Conditions, Load
 from tandem.simulator.league.play import Played
 
@@ -15,10 +15,11 @@ PROFILE = "a100-llama-3.1-70b-tp4"
 def conditions(
     *, attainment: float = 0.95, cold_start_s: float = 20.0, most: int = 16
 ) -> Conditions:
-    return Conditions(
+    unnamed = Conditions(
         profile=PROFILE,
-        profile_digest=sha256(repr(library_profile(PROFILE)).encode()).hexdigest(),
-        truth="profile",
+        truth="generated",
+        data="",
+        digest="",
         ttft_s=4.0,
         tpot_s=0.06,
         attainment=attainment,
@@ -29,6 +30,7 @@ def conditions(
         least=1,
         most=most,
     )
+    return replace(unnamed, digest=fleet.digest(unnamed))
 
 
 def case(
@@ -61,6 +63,7 @@ def played(
         duration_s=minutes * 60.0,
         replicas=((0.0, 2, 3),),
         came=tuple([arrivals // minutes] * minutes),
+        pods=tuple([5] * minutes),
         misses={"decode TPOT": tuple([missed] + [0] * (minutes - 1))},
     )
 

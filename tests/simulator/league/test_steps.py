@@ -5,23 +5,9 @@ from dataclasses import replace
 import pytest
 from tests.fakes.leagues import conditions
 
-from tandem.simulator.league.play import Surveyed
 from tandem.simulator.league.steps import at, changed, fluid
 
-
-def seen(prefill: list[float], decode: list[float], bin_s: float = 60.0) -> Surveyed:
-    return Surveyed(
-        requests=10,
-        duration_s=bin_s * len(prefill),
-        mean_input_tokens=1.0,
-        mean_output_tokens=1.0,
-        start=(1, 1),
-        sized=(1, 1),
-        floor_gpu_hours=0.1,
-        bin_s=bin_s,
-        prefill_pods=tuple(prefill),
-        decode_pods=tuple(decode),
-    )
+BIN_S = 60.0
 
 
 def test_pods_are_asked_for_a_cold_start_ahead_and_kept_over_a_short_dip() -> None:
@@ -29,7 +15,7 @@ def test_pods_are_asked_for_a_cold_start_ahead_and_kept_over_a_short_dip() -> No
     under = replace(conditions(cold_start_s=100.0), interval_s=5.0)
 
     # two bins of a minute ahead; the dip between the peaks is shorter than a cold start
-    assert fluid(seen(needs, [0.5] * 8), under, 0.0, 0.0) == (
+    assert fluid((needs, [0.5] * 8), BIN_S, (0.0, 0.0), under) == (
         (0.0, 1, 1),
         (60.0, 4, 1),
         (360.0, 1, 1),
@@ -37,11 +23,11 @@ def test_pods_are_asked_for_a_cold_start_ahead_and_kept_over_a_short_dip() -> No
 
 
 def test_headroom_grows_with_the_square_root_of_the_need() -> None:
-    assert fluid(seen([4.0], [9.0]), conditions(), 1.0, 2.0) == ((0.0, 6, 15),)
+    assert fluid(([4.0], [9.0]), BIN_S, (1.0, 2.0), conditions()) == ((0.0, 6, 15),)
 
 
 def test_bounds_are_kept() -> None:
-    assert fluid(seen([0.0], [90.0]), conditions(most=8), 1.0, 1.0) == ((0.0, 1, 8),)
+    assert fluid(([0.0], [90.0]), BIN_S, (1.0, 1.0), conditions(most=8)) == ((0.0, 1, 8),)
 
 
 STEPS = ((0.0, 2, 3), (100.0, 4, 3))

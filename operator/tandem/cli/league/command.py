@@ -8,6 +8,7 @@ import typer
 
 from tandem.api.policy_names import COMPARED_POLICY_NAMES
 from tandem.cli import options, scenario_file
+from tandem.perf.truth import NAMES as TRUTHS
 
 _PROFILE = "h200-llama-3.1-70b-tp4"
 
@@ -31,6 +32,9 @@ def run(
         typer.Option(help="own: each with its source's queue order; tandem: with ours. Both."),
     ] = None,
     profile: Annotated[str, typer.Option(help="Engine profile, by name.")] = _PROFILE,
+    truth: Annotated[
+        str, typer.Option(help=f"Step times of simulated engines: {', '.join(TRUTHS)}, or a file.")
+    ] = TRUTHS[0],
     ttft: Annotated[str, typer.Option(help="Target of the time to the first token.")] = "2s",
     tpot: Annotated[str, typer.Option(help="Target of the mean time per later token.")] = "50ms",
     attainment: Annotated[
@@ -82,6 +86,7 @@ def run(
     conditions = [
         session.conditions(
             profile=profile,
+            truth=truth,
             ttft_s=options.seconds("--ttft", ttft),
             tpot_s=options.seconds("--tpot", tpot),
             attainment=options.share("--attainment", attainment),

@@ -1,11 +1,9 @@
 """From the command line's words to a league; a mistake names the flag, the value and what is allowed."""
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 
@@ -41,12 +39,6 @@ EFFORTS = {
 COLD_STARTS = {QUICK: ("100s",), FULL: ("30s", "100s")}
 
 
-def data_folder() -> Path | None:
-    """The folder of real traces and timings that $TANDEM_DATA names."""
-    named = os.environ.get("TANDEM_DATA")
-    return Path(named) if named else None
-
-
 def chosen(
     traces: Sequence[str], suite: str | None, rate_rps: float | None, duration_s: float | None
 ) -> list[Load]:
@@ -61,7 +53,9 @@ def chosen(
     for flag, value in (("--rate", rate_rps), ("--duration", duration_s)):
         if value is not None:
             raise InvalidInputError(flag, value, "used with --trace: a suite has its own")
-    return loads.quick(data_folder()) if suite == QUICK else loads.full(data_folder())
+    return (
+        loads.quick(options.data_folder()) if suite == QUICK else loads.full(options.data_folder())
+    )
 
 
 def effort(suite: str | None, points: int | None, seeds: int | None, oracle: int | None) -> Effort:

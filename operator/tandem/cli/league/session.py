@@ -1,25 +1,21 @@
 """One league from its first run to its table: what is done is told, however it ends."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from hashlib import sha256
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
 
 from tandem.api import duration
-from tandem.cli import main
+from tandem.cli import main, options
 from tandem.cli.league import inputs, table, written
 from tandem.cli.league.workers import Crew, workers
-from tandem.perf.library import profile as library_profile
-from tandem.simulator.league import fingerprint, judge
+from tandem.simulator.league import fingerprint, fleet, judge
 from tandem.simulator.league.contest import Contest
 from tandem.simulator.league.job import Conditions
 from tandem.simulator.league.league import League
 from tandem.simulator.league.outcome import Outcome, Settings
 from tandem.simulator.league.store import Store, default_folder
-
-TRUTH = "profile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +29,7 @@ class Outputs:
 def conditions(
     *,
     profile: str,
+    truth: str,
     ttft_s: float,
     tpot_s: float,
     attainment: float,
@@ -43,11 +40,12 @@ def conditions(
     most: int,
 ) -> Conditions:
     """What all policies meet alike, from the command line's words."""
-    of = library_profile(profile)
-    return Conditions(
-        profile=str(Path(profile).resolve()) if Path(profile).is_file() else profile,
-        profile_digest=sha256(repr(of).encode()).hexdigest(),
-        truth=TRUTH,
+    data = options.data_folder()
+    unnamed = Conditions(
+        profile=_whole(profile),
+        truth=_whole(truth),
+        data=str(data.resolve()) if data else "",
+        digest="",
         ttft_s=ttft_s,
         tpot_s=tpot_s,
         attainment=attainment,
@@ -58,6 +56,12 @@ def conditions(
         least=1,
         most=inputs.at_least("--max-replicas", most, 1),
     )
+    return replace(unnamed, digest=fleet.digest(unnamed))
+
+
+def _whole(text: str) -> str:
+    """A file by its whole path, for whoever stands elsewhere; a name as it is."""
+    return str(Path(text).resolve()) if Path(text).is_file() else text
 
 
 def play(

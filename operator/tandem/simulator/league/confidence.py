@@ -6,7 +6,7 @@ the figure is computed anew with each of them left out in turn, and the spread o
 interval (the delete-one jackknife over batches: it serves a figure that is no mean, as GPU-hours at an
 attainment are not). Batches are taken as independent, which spans many times longer than a request's life
 and a cold start are, and demand that trends over the trace is not: there it is too narrow or too wide.
-A run's GPU-hours are laid to its batches by the replicas that were asked for in each.
+A run's GPU-hours are laid to its batches by the pods that were not gone in each of their minutes.
 """
 
 from collections.abc import Callable, Sequence

@@ -27,6 +27,7 @@ _DECIDES = (  # what a report looks like decides no result
     "simulator/league/least.py",
     "simulator/league/schedule.py",
     "simulator/league/smooth.py",
+    "simulator/league/steps.py",
 )
 _SHOWN = 12  # digits, enough to tell two versions apart
 

@@ -6,12 +6,16 @@ minutes, its lengths and its unevenness, within the bounds. A policy's limits on
 """
 
 from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 
 from tandem.api.role import Role
+from tandem.errors import InvalidInputError
 from tandem.perf.library import profile as library_profile
 from tandem.perf.step_times import StepTimes
+from tandem.perf.truth import truth
 from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, from_requests
 from tandem.planner.plan import plan
 from tandem.planner.sizing import size
@@ -21,9 +25,8 @@ from tandem.simulator.league.job import SCHEDULE, STATIC, Case, Conditions, Job
 from tandem.simulator.scenario import Planner, Scenario
 from tandem.traces.columns import columns
 
-FIRST_S = (
-    180.0  # of a trace, which the common start is sized for; a spike of seconds weighs little in it
-)
+FIRST_S = 180.0  # of a trace, sized for in the common start: seconds of a spike weigh little in it
+_POWERS = 16  # batches and lengths up to 32,768
 
 
 def scenario(job: Job) -> Scenario:
@@ -39,6 +42,7 @@ def scenario(job: Job) -> Scenario:
         scrape_age_s=0.0 if job.policy == SCHEDULE else job.case.conditions.scrape_age_s,
         drain_s=job.case.conditions.drain_s,
         seed=job.case.seed,
+        times=times(job.case.conditions),
     )
 
 
@@ -64,9 +68,28 @@ def fleet_spec(
     )
 
 
+@lru_cache(maxsize=4)
 def times(conditions: Conditions) -> dict[Role, StepTimes]:
-    """The true step times of each role's engines."""
-    return dict.fromkeys(Role, library_profile(conditions.profile))
+    """The true step times of each role's engines; refused where they are not those of the league."""
+    true = _truth(conditions)
+    if digest(conditions) != conditions.digest:
+        same = "the same profile and step times on every machine that plays"
+        raise InvalidInputError("--truth", conditions.truth, same)
+    return dict.fromkeys(Role, true)
+
+
+def digest(conditions: Conditions) -> str:
+    """Of the profile, and of the true step times: over a grid of what they are asked."""
+    profile, true = library_profile(conditions.profile), _truth(conditions)
+    powers = [2**i for i in range(_POWERS)]
+    seconds = [true.step_s((), batch, batch * tokens) for batch in powers for tokens in powers]
+    seconds += [true.step_s([(0, tokens)], 0, 0) for tokens in powers]
+    return sha256(repr((profile, seconds)).encode()).hexdigest()
+
+
+def _truth(conditions: Conditions) -> StepTimes:
+    folder = Path(conditions.data) if conditions.data else None
+    return truth(conditions.truth, library_profile(conditions.profile), folder)
 
 
 @lru_cache(maxsize=16)

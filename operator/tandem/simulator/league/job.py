@@ -31,13 +31,15 @@ class Load:
 class Conditions:
     """What is equal for all who compete on a trace.
 
-    `profile` is a name or a file, `profile_digest` that of its content; `truth` names what step times
-    are taken from; `least` and `most` bound the replicas of each role.
+    `profile` is a name or a file, `truth` names what step times are taken from (`perf.truth`), of the
+    folder `data` where it is one of its tables; `digest` is of what both of them say. `least` and `most`
+    bound the replicas of each role.
     """
 
     profile: str
-    profile_digest: str
     truth: str
+    data: str
+    digest: str
     ttft_s: float
     tpot_s: float
     attainment: float
@@ -109,6 +111,7 @@ def scheduled(case: Case, steps: Steps, order: str) -> Job:
 
 
 def _nameless(task: Task) -> Task:
-    """What a trace is called, and in which folder it lies, changes nothing."""
+    """What a trace is called, and in which folder things lie, changes nothing."""
     load = replace(task.case.load, name="", path="")
-    return replace(task, case=replace(task.case, load=load))
+    conditions = replace(task.case.conditions, profile="", truth="", data="")
+    return replace(task, case=replace(task.case, load=load, conditions=conditions))

@@ -24,7 +24,7 @@ from tandem.simulator.league.outcome import (
     Row,
     Settings,
 )
-from tandem.simulator.league.play import MINUTE_S, Played
+from tandem.simulator.league.play import Played
 from tandem.simulator.league.tracks import facts, tracks
 
 Counts = Callable[[int], bool]
@@ -218,21 +218,9 @@ def _outlay(run: Played, counts: Counts | None = None) -> Outlay:
     missed = sum(
         count for of in run.misses.values() for minute, count in enumerate(of) if counts(minute)
     )
-    asked = _asked_by_minute(run)
-    share = sum(pods for minute, pods in enumerate(asked) if counts(minute)) / sum(asked)
-    kept = sum(map(counts, range(len(asked)))) / len(asked)
+    share = sum(pods for minute, pods in enumerate(run.pods) if counts(minute)) / sum(run.pods)
+    kept = sum(map(counts, range(len(run.pods)))) / len(run.pods)
     return Outlay(1 - missed / max(came, 1), run.gpu_hours * share / kept, 0.5 / max(came, 1))
-
-
-def _asked_by_minute(run: Played) -> list[float]:
-    """Replicas that were asked for, at the middle of each minute."""
-    times_s = [step[0] for step in run.replicas]
-    asked, index = [], 0
-    for minute in range(len(run.came)):
-        while index + 1 < len(times_s) and times_s[index + 1] <= (minute + 0.5) * MINUTE_S:
-            index += 1
-        asked.append(float(max(1, sum(run.replicas[index][1:]))))
-    return asked
 
 
 def _mean(figures: Sequence[float | None]) -> float | None:

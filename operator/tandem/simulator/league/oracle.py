@@ -71,7 +71,7 @@ class Oracle:
         """Openings, then refinement until the effort is used up or nothing more is gained."""
         pair: Steps = ((0.0, *self.fixed),)
         yield from self._choose_order(pair)
-        openings = [step.fluid(self.seen, self.case.conditions, h, h) for h in HEADROOMS]
+        openings = [self._fluid(headroom) for headroom in HEADROOMS]
         yield from self._play([*self.others[:REPLAYED], *openings])
         yield from self._halve()
         yield from self._refine()
@@ -154,7 +154,9 @@ class Oracle:
                 self.found[steps] = result
 
     def _fluid(self, headroom: float) -> Steps:
-        return step.fluid(self.seen, self.case.conditions, headroom, headroom)
+        needs = (self.seen.prefill_pods, self.seen.decode_pods)
+        headrooms = (headroom, headroom)
+        return step.fluid(needs, self.seen.bin_s, headrooms, self.case.conditions)
 
     def _fluid_meets(self, headroom: float) -> bool:
         run = self.found.get(self._fluid(headroom))

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tandem.api.role import Role
 from tandem.simulator.flight import Outcome
 from tandem.simulator.league import arrivals, fleet, floor
 from tandem.simulator.league.job import Job, Steps, Survey, Task
 from tandem.simulator.league.smooth import smooth_goodput
-from tandem.simulator.pages.columns import requests
+from tandem.simulator.league.steps import merged
+from tandem.simulator.pages.columns import pods, requests
 from tandem.simulator.pages.verdicts import MET, REASONS, verdicts
 from tandem.simulator.result import Result
 from tandem.simulator.run import simulate
@@ -20,7 +22,11 @@ MINUTE_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
-    """One run's figures, plain values. `misses` and `came` count by minute of arrival."""
+    """One run's figures, plain values.
+
+    `came` and `misses` count by minute of arrival; `pods` are those not gone in each of these minutes,
+    `replicas` what was asked for over time.
+    """
 
     arrivals: int
     attainment: float
@@ -36,6 +42,7 @@ class Played:
     replicas: Steps
     came: tuple[int, ...]
     misses: dict[str, tuple[int, ...]]
+    pods: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +97,7 @@ def play(job: Job) -> Played:
         replicas=_steps(result),
         came=came,
         misses=misses,
+        pods=_pods(result, len(came)),
     )
 
 
@@ -132,27 +140,34 @@ def _counts(minute: NDArray[np.int64], count: int) -> tuple[int, ...]:
 
 
 def _smooth(result: Result) -> float:
-    ended = [
-        (flight.request.output_tokens, flight.ttft_s, flight.ended_s - flight.arrival_s)
-        for flight in result.flights
-        if flight.outcome is Outcome.FINISHED and flight.ended_s is not None
-    ]
-    output_tokens, ttft_s, e2e_s = np.array(ended, dtype=np.float64).reshape(-1, 3).T
-    duration_s = result.scenario.trace.duration_s or 1.0
-    return smooth_goodput(output_tokens, ttft_s, e2e_s, result.scenario.spec.slo, duration_s)
+    table, slo = result.table, result.scenario.spec.slo
+    done = table.is_outcome(Outcome.FINISHED)
+    columns_s = table.output_tokens[done].astype(np.float64), table.ttft_s[done], table.e2e_s[done]
+    return smooth_goodput(*columns_s, slo, result.scenario.trace.duration_s or 1.0)
 
 
 def _steps(result: Result) -> Steps:
     """What was asked for over time."""
-    asked = dict(result.scenario.replicas)
-    prefill, decode = asked
-    steps = {0.0: (asked[prefill], asked[decode])}
-    for change in result.changes:
-        asked[change.role] = change.after
-        steps[change.t_s] = (asked[prefill], asked[decode])
-    return tuple((t_s, *pair) for t_s, pair in steps.items())
+    asked: dict[Role, int] = {}
+    steps: dict[float, tuple[int, int]] = {}
+    for row in result.over_time:
+        asked[row.role] = row.pods.desired
+        if len(asked) == len(Role):
+            steps[row.t_s] = (asked[Role.PREFILL], asked[Role.DECODE])
+    return merged((t_s, *pair) for t_s, pair in steps.items())
+
+
+def _pods(result: Result, minutes: int) -> tuple[int, ...]:
+    """Pods that were not gone, starting and draining ones too, at the middle of each minute."""
+    middles_s = (np.arange(minutes) + 0.5) * MINUTE_S
+    total = np.zeros(minutes, dtype=np.int64)
+    for of in pods(result).values():
+        alive = (of.ready + of.starting + of.draining).astype(np.int64)
+        total += alive[np.maximum(np.searchsorted(of.t_s, middles_s, side="right") - 1, 0)]
+    return tuple(total.tolist())
 
 
 def _starts(result: Result) -> int:
-    """Pods asked for after the start; one whose drain was taken back counts too."""
-    return sum(max(0, change.after - change.before) for change in result.changes)
+    """Pods started after the beginning; one whose drain is taken back is not started."""
+    alive = (of.ready + of.starting + of.draining for of in pods(result).values())
+    return int(sum(np.maximum(np.diff(counts), 0).sum() for counts in alive))

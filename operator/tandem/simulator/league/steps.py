@@ -6,23 +6,27 @@ from math import ceil, sqrt
 import numpy as np
 
 from tandem.simulator.league.job import Conditions, Steps
-from tandem.simulator.league.play import Surveyed
 
 SMOOTHED_S = 60.0  # over which needs are averaged: shorter peaks are the head-room's
 
 
-def fluid(seen: Surveyed, conditions: Conditions, prefill: float, decode: float) -> Steps:
-    """What the work of each moment needs, and so many of its square roots more, asked for in time.
+def fluid(
+    needs: tuple[Sequence[float], Sequence[float]],
+    bin_s: float,
+    headrooms: tuple[float, float],
+    conditions: Conditions,
+) -> Steps:
+    """What the work of each bin needs of (prefill, decode), and so many of its square roots more, in time.
 
     Square-root staffing (Halfin and Whitt, 1981) around the true future. A dip shorter than a cold start
     is filled: a pod that goes and comes back would cost as much.
     """
-    wanted = (
-        _asked(seen.prefill_pods, prefill, seen.bin_s, conditions),
-        _asked(seen.decode_pods, decode, seen.bin_s, conditions),
-    )
+    wanted = [
+        _asked(pods, headroom, bin_s, conditions)
+        for pods, headroom in zip(needs, headrooms, strict=True)
+    ]
     rows = zip(*wanted, strict=True)
-    return merged((index * seen.bin_s, *pair) for index, pair in enumerate(rows))
+    return merged((index * bin_s, *pair) for index, pair in enumerate(rows))
 
 
 def changed(
