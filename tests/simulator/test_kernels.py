@@ -10,6 +10,7 @@ from tests.fakes.simulated import ROUND, scenario, scripted, with_kv
 
 from tandem.api.role import Role
 from tandem.perf.engine_profile import EngineProfile
+from tandem.simulator.features import Handover
 from tandem.simulator.recorder import TIMES
 from tandem.simulator.result import Result
 from tandem.simulator.run import simulate
@@ -80,7 +81,7 @@ def test_the_kernels_agree_to_a_nanosecond(
         planner=None if changes is None else scripted([*changes, *BACK]),
         lead_time_s=2.0 + ODD,
         interval_s=0.7 + ODD,
-        kv_lease_s=1.5 + ODD,
+        handover=Handover(lease_s=1.5 + ODD),
         order="feasible-first",
     )
     agree(simulate(replace(asked, kernel="exact")), simulate(replace(asked, kernel="closed")))

@@ -6,7 +6,8 @@ simulator, in real time in the emulator), then ends it.
 Rules, as in vLLM's scheduler:
 1. Running sequences first: each decodes one token. Where blocks lack, what came to run last is
    preempted, a prompt in chunks before any that decodes: its blocks are dropped, all its tokens are
-   recomputed later, and it is the first to be admitted again.
+   recomputed later, and it is the first to be admitted again. With `swap`, an answer's KV goes to the
+   host's memory instead, and is loaded from there when blocks are free.
 2. Then prompts, first come first served, in chunks within the token budget, blocks for the whole
    prompt taken at admission.
 3. A sequence whose KV comes from a peer takes its blocks first, then loads; it joins the batch
@@ -95,8 +96,11 @@ class Outcome:
 class Engine:
     """State of one replica; see the module's text for its rules."""
 
-    def __init__(self, profile: EngineProfile, times: StepTimes | None = None) -> None:
+    def __init__(
+        self, profile: EngineProfile, times: StepTimes | None = None, *, swap: bool = False
+    ) -> None:
         self.profile = profile
+        self.swap = swap
         self.times: StepTimes = profile if times is None else times
         self.blocks_total = profile.kv.capacity_tokens // profile.kv.block_tokens
         self.blocks_free = self.blocks_total
@@ -144,6 +148,15 @@ class Engine:
         sequence = self._known.get(key)
         if sequence is not None and sequence.stage is PINNED:
             self._forget(sequence)
+
+    def hand_over(self, key: str) -> int:
+        """Let a sequence decode no longer and pin its KV; tells how many tokens it emitted, 0 if it did not."""
+        sequence = self._known.get(key)
+        if sequence is None or sequence.stage is not DECODING:
+            return 0
+        self._withdraw(sequence)
+        sequence.stage = PINNED
+        return sequence.emitted_before
 
     def abort(self, key: str) -> Sequence | None:
         """Drop a sequence at whatever stage it is; unknown keys are none."""
@@ -261,7 +274,7 @@ class Engine:
         for sequence in arrived:
             if sequence.stage is LOADING:
                 self._loading.discard(sequence.key)
-                sequence.remote_kv = False  # what is recomputed after a preemption is computed here
+                sequence.remote_kv = sequence.swapped = False  # what is recomputed after a preemption is computed here
                 self._join(sequence, sequence.target_tokens - 1)
 
     def _join(self, sequence: Sequence, kv_tokens: int) -> None:
@@ -283,9 +296,12 @@ class Engine:
 
     def _preempt(self, sequence: Sequence) -> None:
         self.preemptions += 1
+        was_decoding = sequence.stage is DECODING
         self._withdraw(sequence)
         self.blocks_free += sequence.blocks
         sequence.blocks, sequence.computed_tokens = 0, 0
+        if self.swap and was_decoding:
+            sequence.remote_kv = sequence.swapped = True
         sequence.stage = WAITING
         self.waiting.appendleft(sequence)
 

@@ -29,6 +29,7 @@ class Sequence:
     `remote_kv`: the prompt's KV comes from a peer, so nothing of it is computed here. Give it
     `emitted_before=1` where the user has the peer's token already: the first step computes that one.
     `pin`: keep the KV after the last token, until it is released (the prefill leg).
+    `swapped`: preempted, its KV in the host's memory: it comes back from there as remote KV would.
 
     Attributes:
         computed_tokens: of the prompt, and after a preemption of what was emitted too.
@@ -54,6 +55,7 @@ class Sequence:
         self.cached_tokens = cached_tokens
         self.remote_kv = remote_kv
         self.pin = pin
+        self.swapped = False
         self.emitted_before = emitted_before
         self.stage: Stage = WAITING
         self.computed_tokens = 0

@@ -2,16 +2,20 @@
 
 from collections.abc import Callable
 
+from tandem.api.role import Role
 from tandem.errors import InvalidInputError
 from tandem.simulator.arrivals import Arrivals
 from tandem.simulator.clock import Clock
 from tandem.simulator.control import ControlLoop
+from tandem.simulator.failures import Failures
 from tandem.simulator.fleet import Fleet
 from tandem.simulator.flight import Flight, Outcome
 from tandem.simulator.gateway import Gateway
+from tandem.simulator.maker import PodMaker
 from tandem.simulator.observe import Observer
+from tandem.simulator.pod import EnginePod
 from tandem.simulator.result import Result
-from tandem.simulator.scenario import KERNELS, Scenario
+from tandem.simulator.scenario import Scenario
 from tandem.simulator.table import RequestTable
 
 _TELL_EVERY = 500  # arrivals between two calls of `progress` and `stop`
@@ -39,18 +43,18 @@ class Run:
     ) -> None:
         self.scenario = scenario
         self.clock = Clock()
-        spec = scenario.spec
-        self.gateway = Gateway(
-            self.clock, spec, scenario.order, scenario.kv_lease_s, self._request_ended
-        )
+        self.gateway = Gateway(self.clock, scenario, self._request_ended)
+        cluster = scenario.cluster
         self.fleet = Fleet(
             self.clock,
-            spec.roles,
-            events=self.gateway,
+            PodMaker(self.clock, scenario, self.gateway),
             on_change=self.gateway.set_pods,
-            times={role: scenario.times.get(role, row.profile) for role, row in spec.roles.items()},
-            most_iterations=KERNELS[scenario.kernel],
+            on_drain=self._drains,
+            on_lost=self.gateway.lost,
+            warm_s=cluster.warm_s,
+            switch_s=cluster.switch_s,
         )
+        self.failures = Failures(self.clock, self.fleet, cluster.failures)
         self.control: ControlLoop | None = None
         self.left = len(scenario.trace.requests)
         self._refuse_what_fits_nowhere()
@@ -72,10 +76,10 @@ class Run:
             table=RequestTable.of(self.scenario.trace, measured.ended),
             never_came=len(self.scenario.trace.requests) - self.arrivals.count,
             itl_s=measured.gaps.summary(),
-            gpu_hours=self.fleet.accelerator_hours(end_s),
-            cost=self.fleet.cost(end_s),
-            replicas=self.fleet.replicas(end_s),
-            over_time=self.fleet.over_time,
+            gpu_hours=self.fleet.ledger.accelerator_hours(end_s),
+            cost=self.fleet.ledger.cost(end_s),
+            replicas=self.fleet.ledger.replicas(self.fleet.desired, end_s),
+            over_time=self.fleet.ledger.over_time,
             changes=self.control.changes if self.control else (),
             cut_s=cut_s,
         )
@@ -83,7 +87,7 @@ class Run:
     def _refuse_what_fits_nowhere(self) -> None:
         """One request too long is refused by the gateway; if all are, the user meant another fleet."""
         trace = self.scenario.trace
-        if any(map(self.gateway.fits, trace.requests)):
+        if any(map(self.gateway.reception.fits, trace.requests)):
             return
         shortest = min(trace.requests, key=lambda r: r.input_tokens + r.output_tokens)
         profiles = {spec.profile.name: spec.profile for spec in self.scenario.spec.roles.values()}
@@ -124,6 +128,12 @@ class Run:
             self.clock, scenario.spec, scenario.planner, self.fleet, observer
         )
         self.control.start()
+
+    def _drains(self, pod: EnginePod) -> None:
+        """A pod was told to go and has something left."""
+        if self.scenario.engines.migrate and pod.role is Role.DECODE:
+            self.gateway.set_pods(self.fleet.pods)  # it takes nothing new
+            self.gateway.move_away(pod)
 
     def _request_ended(self, flight: Flight) -> None:
         self.left -= 1

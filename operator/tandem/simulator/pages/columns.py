@@ -14,7 +14,12 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int8]
 
 FINISHED, REFUSED, UNFINISHED, FAILED = range(4)
-_MEANS = {Outcome.FINISHED: FINISHED, Outcome.REFUSED: REFUSED, Outcome.UNFINISHED: UNFINISHED}
+_MEANS = {
+    Outcome.FINISHED: FINISHED,
+    Outcome.REFUSED: REFUSED,
+    Outcome.UNFINISHED: UNFINISHED,
+    Outcome.FAILED: FAILED,
+}
 _CODES = np.array([_MEANS[outcome] for outcome in OUTCOMES], dtype=np.int8)
 
 
