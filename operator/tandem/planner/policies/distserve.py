@@ -5,8 +5,8 @@
 Prefill is M/D/1 with service D: TTFT = D + g·D²/(2(1 − g·D)) is the target at g_P = 2w/(D(D + 2w)), with
 w = TTFT − D. Decode: g_D requests a second at the largest batch within TPOT.
 
-Source: paper, DistServe (arXiv 2401.09670, OSDI'24), section 3 and algorithm 1; others (TokenScale, BlitzScale)
-run it as such an autoscaler on requests per second. Aggressiveness: `headroom`, 1 in the paper.
+Source: paper, DistServe (arXiv 2401.09670, OSDI'24), section 3 and algorithm 1; TokenScale runs
+it as such an autoscaler on requests per second. Aggressiveness: `headroom`, 1 in the paper.
 Left out: the search for goodput by simulation at an attainment target, which the formula stands for, and
 the choice of parallelism, which a fleet's profile fixes.
 Fails where lengths vary (service is no constant) or arrivals burst; a mean TTFT is no percentile.

@@ -66,11 +66,6 @@ class Aggressiveness:
     sweep: tuple[float, ...]
 
     @property
-    def quick(self) -> tuple[float, ...]:
-        """The leanest, the middle and the most generous value."""
-        return self.sweep[:: (len(self.sweep) - 1) // 2]
-
-    @property
     def generous(self) -> str:
         """Whether higher or lower values ask for more replicas."""
         return "higher" if self.sweep[-1] > self.sweep[0] else "lower"

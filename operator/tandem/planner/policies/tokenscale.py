@@ -89,9 +89,9 @@ def _decode(demand: Demand, profile: EngineProfile, tpot_s: float) -> float:
     total = 0.0
     for each in np.unique(bucket):
         inside, share = lengths.where(bucket == each)
-        tokens = inside.mean_input + inside.mean_output
-        released = velocity.decode_tokens_per_s(profile, inside, tpot_s) / inside.mean_output
-        total += demand.rate_rps * share * tokens / (released * tokens)
+        tokens_per_s = velocity.decode_tokens_per_s(profile, inside, tpot_s)
+        released_rps = tokens_per_s / inside.mean_output  # V_D,b and λ_b both are I + O times this
+        total += demand.rate_rps * share / released_rps
     return total
 
 
