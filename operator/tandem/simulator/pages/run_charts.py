@@ -160,9 +160,8 @@ def ttft(shown: Shown, axis: TimeAxis) -> Chart:
         name: (colour, rows[name]) for name, colour in zip(PARTS, charts.PART_COLOURS, strict=True)
     }
     legend = _bars(plot, minutes, axis, stacks, told)
-    if (
-        np.nansum(minutes.ttft_parts_s, axis=0).max() > shown.slo.ttft_s / 2
-    ):  # else far above the bars
+    highest_s = float(np.nansum(minutes.ttft_parts_s, axis=0).max())
+    if highest_s > shown.slo.ttft_s:  # else out of sight
         legend = (*legend, charts.target(plot, shown.slo.ttft_s))
     return Chart(
         "ttft-parts", "Where TTFT goes", findings.ttft(minutes, shown.ttft_s), plot, legend
