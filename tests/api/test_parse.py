@@ -107,7 +107,8 @@ TWO_POOLS = [
         ),
         pytest.param(
             fleet(autoscaling__policy__name="magic"),
-            "spec.autoscaling.policy.name: 'magic' is not allowed: one of tandem, static, hpa",
+            "spec.autoscaling.policy.name: 'magic' is not allowed: one of tandem, static, hpa, kpa,"
+            " dynamo-sla, dynamo-load, distserve",
             id="unknown policy",
         ),
         pytest.param(

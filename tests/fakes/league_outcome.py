@@ -81,6 +81,7 @@ def _load(trace: str) -> LoadFacts:
         mean_input_tokens=1155.0,
         mean_output_tokens=211.0,
         cold_start_s=100.0,
+        ttft_s=2.0,
         start=(3, 4),
     )
 

@@ -39,7 +39,7 @@ def plan(observation: Observation, memory: Memory, spec: FleetSpec) -> Plan:
         proposal = replace(proposal, reasons=dict.fromkeys(Role, f"held: {why_not}"))
     return Plan(
         roles={role: _decision(proposal, targets, clamps, role) for role in Role},
-        memory=with_wishes(situation, proposal.wishes),
+        memory=replace(with_wishes(situation, proposal.wishes), facts=dict(proposal.facts)),
         prediction=prediction,
         bottleneck=Bottleneck.NONE if prediction is None else prediction.bottleneck,
         reasons=_reasons(proposal, clamps),

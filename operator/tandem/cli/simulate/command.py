@@ -125,11 +125,13 @@ def run(
     )
     reachable.require(spec.slo, roles[Role.PREFILL].profile, scenario.trace.requests)
     result, figures = _played(scenario)
-    if as_json:
-        typer.echo(json.dumps(figures, indent=2, allow_nan=False))
-    else:
-        table.show(figures, spec.slo)
-    _write(result, page, timeline)
+    try:
+        _write(result, page, timeline)
+    finally:  # a full disk loses the files, a closed pipe the text, never one the other
+        if as_json:
+            typer.echo(json.dumps(figures, indent=2, allow_nan=False))
+        else:
+            table.show(figures, spec.slo)
     if result.cut_s is not None:
         raise typer.Exit(main.INTERRUPTED)
 

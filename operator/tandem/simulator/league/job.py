@@ -15,7 +15,8 @@ Steps = tuple[tuple[float, int, int], ...]  # (time s, prefill, decode) asked fo
 class Load:
     """A trace: a file (`path`, with the `digest` of its bytes) or a built-in one (`built_in`).
 
-    `start_s` and `duration_s` cut a window out of it, `rate_rps` thins it or lays shifted copies over it.
+    `start_s` and `duration_s` cut a window out of it; `rate_rps` thins a file or lays shifted copies over
+    it, and draws a built-in load at another rate.
     """
 
     name: str

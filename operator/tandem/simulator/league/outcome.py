@@ -142,6 +142,7 @@ class LoadFacts:
     mean_input_tokens: float
     mean_output_tokens: float
     cold_start_s: float
+    ttft_s: float  # its own, where a suite's differ
     start: tuple[int, int]  # (prefill, decode) that every policy starts from, of the first seed
 
 

@@ -142,6 +142,7 @@ def _loads(outcome: Outcome) -> Table:
         ("requests / s", True),
         ("input tokens", True),
         ("output tokens", True),
+        ("TTFT target", True),
         ("cold start", True),
         ("P + D at the start", True),
     )
@@ -154,6 +155,7 @@ def _loads(outcome: Outcome) -> Table:
             wording.plain(load.rate_rps),
             wording.plain(load.mean_input_tokens, 0),
             wording.plain(load.mean_output_tokens, 0),
+            wording.seconds(load.ttft_s),
             wording.seconds(load.cold_start_s),
             f"{load.start[0]} + {load.start[1]}",
         )
