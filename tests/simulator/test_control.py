@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fakes.simulated import requests, scenario, scripted
+from tests.fakes.simulated import ROUND, requests, scenario, scripted
 
 from tandem.api.role import Role
 from tandem.planner.observation import Figure, LengthCounts, Missing, Observation, PodCounts
@@ -119,16 +119,16 @@ def test_a_look_shows_what_a_scrape_of_the_real_fleet_would() -> None:
 def test_the_real_planner_scales_an_overloaded_fleet_up(policy: str) -> None:
     """Prompts of 1,155 tokens take 1.2 s of `ROUND`: at 2.5 requests/s one pod can't, three just do.
 
-    Longer ones are late for 2 s on any fleet, the transfer takes as long again: so 0.05 is much.
-    With seeds 1 to 6 plain HPA gains 0.08 to 0.13 and Tandem 0.38 to 0.43.
+    Longer ones are late for 2 s on any fleet.
     """
     trace = generate(rate_rps=2.5, duration_s=300.0, seed=2)
-    asked = scenario(trace, lead_time_s=10.0)
+    fast = replace(ROUND, transfer=replace(ROUND.transfer, bandwidth_bytes_per_s=1e8))
+    asked = scenario(trace, lead_time_s=10.0, profile=fast)
     fixed = simulate(asked)
     spec = replace(asked.spec, policy=policy)
     scaled = simulate(replace(asked, spec=spec, planner=plan, scrape_age_s=5.0))
     assert max(change.after for change in scaled.changes if change.role is Role.PREFILL) >= 3
-    assert scaled.attainment > fixed.attainment + 0.05
+    assert scaled.attainment > fixed.attainment + 0.1
 
 
 def test_prefill_utilisation_is_the_share_of_time_with_a_prompt_in_hand() -> None:

@@ -149,7 +149,8 @@ def test_the_report_has_every_figure_of_its_contract() -> None:
     figures = report(simulate(scaled(1)), wall_s=2.0)
     latencies = ["ttft_s", "tpot_s", "itl_s", "e2e_s", "queue_s", "transfer_s"]
     assert list(figures) == [
-        *("requests", "finished", "refused", "duration_s", "wall_s", "requests_per_s"),
+        *("requests", "finished", "refused", "duration_s", "interrupted_at_s", "wall_s"),
+        "requests_per_s",
         *("attainment", "goodput_rps", *latencies, "gpu_hours", "cost", "replicas", "decisions"),
         *("policy", "profile", "trace", "seed", "version"),
     ]

@@ -182,8 +182,9 @@ class Gateway(PodEvents):
             pin=True,
         )
         pod.serve(leg)
-        if self._handover.push_layers and flight.prefilled_s is None:
-            self._send_decode(flight, int(self._prefill_emits), pushed=True)
+        emitted = int(self._prefill_emits)
+        if self._handover.push_layers and emitted < flight.request.output_tokens:
+            self._send_decode(flight, emitted, pushed=True)
 
     def _deflect(self) -> None:
         """Let decode pods prefill what no prefill pod would begin in time."""

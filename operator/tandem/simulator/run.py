@@ -6,7 +6,7 @@ from tandem.api.role import Role
 from tandem.errors import InvalidInputError
 from tandem.simulator.arrivals import Arrivals
 from tandem.simulator.clock import Clock
-from tandem.simulator.control import ControlLoop
+from tandem.simulator.control import ControlLoop, missed
 from tandem.simulator.failures import Failures
 from tandem.simulator.fleet import Fleet
 from tandem.simulator.flight import Flight, Outcome
@@ -125,7 +125,12 @@ class Run:
             return
         observer = Observer(self.clock, scenario, self.gateway, self.fleet)
         self.control = ControlLoop(
-            self.clock, scenario.spec, scenario.planner, self.fleet, observer
+            self.clock,
+            scenario.spec,
+            scenario.planner,
+            self.fleet,
+            observer,
+            missed(scenario.cluster.missed_scrapes, scenario.seed),
         )
         self.control.start()
 
