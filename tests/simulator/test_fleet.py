@@ -9,7 +9,7 @@ from tandem.api.role import Role
 from tandem.cluster.ports import PodPhase
 from tandem.perf.sequence import Sequence
 from tandem.planner.observation import PodCounts
-from tandem.planner.spec import FleetSpec, RoleSpec, Slo
+from tandem.planner.spec import RoleSpec
 from tandem.simulator.clock import Clock
 from tandem.simulator.fleet import Fleet
 from tandem.simulator.pod import EnginePod

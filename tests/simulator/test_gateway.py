@@ -63,7 +63,9 @@ def test_kv_without_a_decode_pod_waits_and_is_sent_within_its_lease() -> None:
 def test_kv_past_its_lease_is_prefilled_again() -> None:
     """As above, but the lease ends at 300: prefilled anew from 560 to 660."""
     changes = [(0.05, Role.DECODE, 0), (0.06, Role.DECODE, 1)]
-    (flight,) = flights(requests((0, 90, 3)), changes, lead_time_s=0.5, handover=Handover(lease_s=0.2))
+    (flight,) = flights(
+        requests((0, 90, 3)), changes, lead_time_s=0.5, handover=Handover(lease_s=0.2)
+    )
     assert flight.started_s == 0.0
     assert flight.prefilled_s == pytest.approx(0.660)
     assert flight.first_token_s == pytest.approx(0.660 + 0.095 + 0.0119)

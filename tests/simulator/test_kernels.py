@@ -120,7 +120,11 @@ CLUSTERS = st.builds(
     failures=st.lists(FAILURES, max_size=2).map(tuple),
 )
 SWITCHES = st.lists(
-    st.tuples(st.floats(0, 25), st.permutations(list(Role))).map(lambda s: (s[0], *s[1])),
+    st.builds(
+        lambda at_s, turn: (at_s, *(list(Role) if turn else list(Role)[::-1])),
+        st.floats(0, 25),
+        st.booleans(),
+    ),
     max_size=2,
 )
 

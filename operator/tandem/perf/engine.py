@@ -8,8 +8,8 @@ Rules, as in vLLM's scheduler:
    preempted, a prompt in chunks before any that decodes: its blocks are dropped, all its tokens are
    recomputed later, and it is the first to be admitted again. With `swap`, an answer's KV goes to the
    host's memory instead, and is loaded from there when blocks are free.
-2. Then prompts, first come first served, in chunks within the token budget, blocks for the whole
-   prompt taken at admission.
+2. Then prompts, first come first served, in chunks within the token budget (and `chunk_tokens` a step,
+   where that is less), blocks for the whole prompt taken at admission.
 3. A sequence whose KV comes from a peer takes its blocks first, then loads; it joins the batch
    without computing its prompt, and its first step recomputes the last prompt token.
 """
@@ -97,9 +97,15 @@ class Engine:
     """State of one replica; see the module's text for its rules."""
 
     def __init__(
-        self, profile: EngineProfile, times: StepTimes | None = None, *, swap: bool = False
+        self,
+        profile: EngineProfile,
+        times: StepTimes | None = None,
+        *,
+        swap: bool = False,
+        chunk_tokens: int = 0,
     ) -> None:
         self.profile = profile
+        self._chunk_tokens = chunk_tokens or profile.batch_tokens
         self.swap = swap
         self.times: StepTimes = profile if times is None else times
         self.blocks_total = profile.kv.capacity_tokens // profile.kv.block_tokens
@@ -178,7 +184,8 @@ class Engine:
         assert self._step is None, "begin() before end()"
         self._join_arrived()
         self._make_room()
-        chunks = self._schedule_prompts(self.profile.batch_tokens - len(self.batch))
+        budget = min(self._chunk_tokens, self.profile.batch_tokens - len(self.batch))
+        chunks = self._schedule_prompts(budget)
         decoding = len(self.batch)
         if chunks:
             spans = [(start, end) for _, start, end in chunks]
@@ -274,7 +281,9 @@ class Engine:
         for sequence in arrived:
             if sequence.stage is LOADING:
                 self._loading.discard(sequence.key)
-                sequence.remote_kv = sequence.swapped = False  # what is recomputed after a preemption is computed here
+                sequence.remote_kv = sequence.swapped = (
+                    False  # what is recomputed after a preemption is computed here
+                )
                 self._join(sequence, sequence.target_tokens - 1)
 
     def _join(self, sequence: Sequence, kv_tokens: int) -> None:
@@ -352,6 +361,8 @@ class Engine:
         """Take a sequence from where it waits or runs; its blocks stay its own."""
         if sequence.stage is DECODING:
             self._leave_batch(sequence)
+            if self._step is not None:
+                self._step.decoding -= 1  # it emits no token in this iteration
         elif sequence.stage is PREFILLING:
             self._prefilling.remove(sequence)
         elif sequence.stage is WAITING:

@@ -114,9 +114,7 @@ class Router:
         loads = self._listed[Role.PREFILL]
         return max([load.prefixes.known(hash_ids) for load in loads], default=0)
 
-    def start_deflected(
-        self, now_s: float, chunk_s: float
-    ) -> tuple[RouteRequest, RoutePod] | None:
+    def start_deflected(self, now_s: float, chunk_s: float) -> tuple[RouteRequest, RoutePod] | None:
         """The next request and a decode pod that prefills it too, where no prefill pod would in time.
 
         It goes when it could not wait as long as it takes on average until one of them is free, and some

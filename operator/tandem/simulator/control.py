@@ -17,6 +17,7 @@ from tandem.simulator.fleet import Fleet
 from tandem.simulator.observe import Observer
 from tandem.simulator.scenario import Planner
 
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One target that moved, when and why."""
@@ -38,6 +39,7 @@ class ControlLoop:
         planner: Planner,
         fleet: Fleet,
         observer: Observer,
+        *,
         missed: Callable[[], bool] = lambda: False,
     ) -> None:
         self.changes: list[Change] = []
@@ -72,9 +74,7 @@ class ControlLoop:
         for role, decision in plan.roles.items():
             was, shall = before[role], decision.target
             if shall != was:
-                self.changes.append(
-                    Change(self._clock.now_s, role, was, shall, decision.reason)
-                )
+                self.changes.append(Change(self._clock.now_s, role, was, shall, decision.reason))
             if shall != self._fleet.desired[role]:
                 self._fleet.scale(role, shall)
 

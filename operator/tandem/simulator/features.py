@@ -17,7 +17,9 @@ class Handover:
     """
 
     push_layers: int = 0
-    lease_s: float = 30.0  # prefilled KV waits so long for its decode leg to be sent; vLLM's default
+    lease_s: float = (
+        30.0  # prefilled KV waits so long for its decode leg to be sent; vLLM's default
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

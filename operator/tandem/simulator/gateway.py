@@ -188,8 +188,8 @@ class Gateway(PodEvents):
 
     def _deflect(self) -> None:
         """Let decode pods prefill what no prefill pod would begin in time."""
-        cost = self._decode_profile.prefill
-        chunk_s = cost.a_s + cost.b_s_per_token * self._chunk_tokens
+        profile = self._decode_profile
+        chunk_s = profile.step_s([(0, self._chunk_tokens)], 1, 0) - profile.step_s((), 1, 0)
         while sent := self.router.start_deflected(self._clock.now_s, chunk_s):
             route, chosen = sent
             flight, pod = self._flights[route.key], self._pods[chosen.name]
@@ -259,9 +259,9 @@ class Gateway(PodEvents):
         self.router.pulled(flight.route.key)
         pod = flight.source
         if pod is not None:
+            pod.release(flight.route.key)
             if self._block_tokens:
                 pod.keep_prefix(flight.request.hash_ids, self._block_tokens)
-            pod.release(flight.route.key)
 
     def _token(self, flight: Flight, at_s: float) -> None:
         if flight.first_token_s is None:

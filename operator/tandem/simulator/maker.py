@@ -1,16 +1,19 @@
 """Makes the engine pods of a scenario: which engine each one is, where it stands, how long it starts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from tandem.api.role import Role
 from tandem.perf.engine_profile import EngineProfile
 from tandem.perf.step_times import StepTimes
 from tandem.simulator.clock import Clock
-from tandem.simulator.features import Pool
 from tandem.simulator.noise import NoisyTimes
 from tandem.simulator.pod import EnginePod, PodEvents
 from tandem.simulator.scenario import KERNELS, Scenario
 from tandem.simulator.starts import StartTimes
+
+if TYPE_CHECKING:
+    from tandem.simulator.features import Pool
 
 
 class PodMaker:
@@ -24,7 +27,7 @@ class PodMaker:
         roles = scenario.spec.roles
         self._starts = StartTimes(roles, cluster.start_spread, scenario.seed)
         self._made = dict.fromkeys(roles, 0)
-        self._pools: Mapping[Role, tuple[Pool, ...]] = scenario.pools
+        self._pools = scenario.pools
         self._pool_of: dict[str, Pool] = {}
         self._free: list[int] = []  # accelerators of each node
 
@@ -48,6 +51,7 @@ class PodMaker:
             events=self._events,
             on_gone=on_gone,
             swap_bytes_per_s=engines.swap_bytes_per_s,
+            chunk_tokens=engines.deflect_chunk_tokens if role is Role.DECODE else 0,
         )
         pod.node = self._place(profile.accelerators)
         return pod

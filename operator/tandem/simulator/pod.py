@@ -71,6 +71,7 @@ class EnginePod(Timer):
         events: PodEvents,
         on_gone: Callable[["EnginePod"], None],
         swap_bytes_per_s: float = 0.0,
+        chunk_tokens: int = 0,
     ) -> None:
         super().__init__()
         self.name = name
@@ -80,7 +81,8 @@ class EnginePod(Timer):
         self.is_started = False
         self.is_warm = False  # started, or starting, to stand by
         self.profile = profile
-        self.engine = Engine(profile, times, swap=swap_bytes_per_s > 0)
+        swap = swap_bytes_per_s > 0
+        self.engine = Engine(profile, times, swap=swap, chunk_tokens=chunk_tokens)
         self.phase = PodPhase.STARTING
         self.asked_s = clock.now_s
         self.gone_s: float | None = None
@@ -93,7 +95,9 @@ class EnginePod(Timer):
         self._swap_bytes_per_s = swap_bytes_per_s
         self._senders: dict[str, Port] = {}  # of KV whose pull has not begun
         self._transfers: dict[str, Transfer] = {}
-        self._early: dict[str, bool] = {}  # pushed while it is computed: whether what was sent is through
+        self._early: dict[
+            str, bool
+        ] = {}  # pushed while it is computed: whether what was sent is through
         self._step: Step | None = None
         self._ending = False  # while what a run did is told
         self._begun_s = 0.0
@@ -135,7 +139,9 @@ class EnginePod(Timer):
 
     # -- requests ---------------------------------------------------------------------------------
 
-    def serve(self, sequence: Sequence, sender: Port | None = None, *, pushed: bool = False) -> None:
+    def serve(
+        self, sequence: Sequence, sender: Port | None = None, *, pushed: bool = False
+    ) -> None:
         """Take a request; remote KV comes from `sender`, `pushed` while it is still computed."""
         self.engine.add(sequence)
         if sender is not None:

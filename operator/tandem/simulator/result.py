@@ -6,8 +6,8 @@ from functools import cached_property
 
 from tandem.api.role import Role
 from tandem.simulator.control import Change
-from tandem.simulator.ledger import PodsThen, Replicas
 from tandem.simulator.flight import Outcome
+from tandem.simulator.ledger import PodsThen, Replicas
 from tandem.simulator.scenario import Scenario
 from tandem.simulator.summaries import Summary, summary
 from tandem.simulator.table import Ended, RequestTable

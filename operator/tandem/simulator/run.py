@@ -130,7 +130,7 @@ class Run:
             scenario.planner,
             self.fleet,
             observer,
-            missed(scenario.cluster.missed_scrapes, scenario.seed),
+            missed=missed(scenario.cluster.missed_scrapes, scenario.seed),
         )
         self.control.start()
 

@@ -48,9 +48,9 @@ class Scenario:
     drain_s: float = 600.0
     seed: int = 1
     kernel: str = CLOSED
-    handover: Handover = Handover()
-    engines: EngineFeatures = EngineFeatures()
-    cluster: ClusterFeatures = ClusterFeatures()
+    handover: Handover = field(default_factory=Handover)
+    engines: EngineFeatures = field(default_factory=EngineFeatures)
+    cluster: ClusterFeatures = field(default_factory=ClusterFeatures)
     pools: Mapping[Role, tuple[Pool, ...]] = field(default_factory=lambda: MappingProxyType({}))
     priorities: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     times: Mapping[Role, StepTimes] = field(default_factory=lambda: MappingProxyType({}))
