@@ -19,8 +19,10 @@ HEEDED = "the best pair that min, max, ratio and budget allow together"
 RECENT_S = 60.0  # of arrivals, for the prediction of what the planned fleet would do now
 
 
-def plan(observation: Observation, memory: Memory, spec: FleetSpec) -> Plan:
-    """Remember, ask the policy, apply the limits, predict."""
+def plan(
+    observation: Observation, memory: Memory, spec: FleetSpec, *, predicts: bool = True
+) -> Plan:
+    """Remember, ask the policy, apply the limits, and predict, where anybody reads a prediction."""
     memory = memories.remember(observation, memory, spec.behavior.stale_after_s)
     policy = named(spec.policy)
     proposal = policy.decide(observation, memory, spec)
@@ -33,7 +35,7 @@ def plan(observation: Observation, memory: Memory, spec: FleetSpec) -> Plan:
     )
     targets, bitten = limited(situation, proposal.wishes)
     clamps = (*_heeded(proposal), *bitten)
-    prediction = _prediction(memory, spec, targets)
+    prediction = _prediction(memory, spec, targets) if predicts else None
     why_not = unknown(situation)
     if why_not:  # what a policy says of old figures is no reason for what holds now
         proposal = replace(proposal, reasons=dict.fromkeys(Role, f"held: {why_not}"))

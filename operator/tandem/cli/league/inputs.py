@@ -36,7 +36,8 @@ class Effort:
 
 
 EFFORTS = {
-    QUICK: Effort(points=3, halvings=2, oracle=40, seeds=1),
+    None: Effort(points=3, halvings=2, oracle=40, seeds=1),
+    QUICK: Effort(points=3, halvings=0, oracle=40, seeds=1),
     FULL: Effort(points=7, halvings=4, oracle=300, seeds=3),
 }
 COLD_STARTS = {QUICK: ("100s",), FULL: ("30s", "100s")}
@@ -77,8 +78,8 @@ def fields(
 
 
 def effort(suite: str | None, points: int | None, seeds: int | None, oracle: int | None) -> Effort:
-    """What was said, else what the suite looks with, else as `quick` does."""
-    known = EFFORTS[suite or QUICK]
+    """What was said, else what the suite looks with."""
+    known = EFFORTS[suite]
     return Effort(
         points=known.points if points is None else at_least("--points", points, 2),
         halvings=known.halvings,

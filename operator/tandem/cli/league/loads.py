@@ -14,7 +14,7 @@ HOUR_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A load of the suites: its hour in `quick`, and the rate at which it takes some ten pods a role.
+    """A load of the suites: its hour in `quick`, and the rate at which it takes some ten pods.
 
     `ttft` is its own where two seconds are less than an idle engine needs for its prompts.
     """
@@ -27,10 +27,10 @@ class Contender:
 
 
 CONTENDERS = (
-    Contender("azure-conv", "azure2023/AzureLLMInferenceTrace_conv.csv.gz", rate_rps=40.0),
+    Contender("azure-conv", "azure2023/AzureLLMInferenceTrace_conv.csv.gz", rate_rps=20.0),
     Contender("mooncake", "mooncake/synthetic_trace.jsonl.gz", ttft="30s"),  # as its paper asks
-    Contender("m-large", "servegen/m-large_day2_x0.05.parquet", hour=8, rate_rps=30.0),
-    Contender("mm-image", "servegen/mm-image_24h.parquet", hour=8, rate_rps=30.0),
+    Contender("m-large", "servegen/m-large_day2_x0.05.parquet", hour=8, rate_rps=15.0),
+    Contender("mm-image", "servegen/mm-image_24h.parquet", hour=8, rate_rps=15.0),
     Contender("sine-10528", "sine-10528", ttft="3s"),  # as the issue does
     Contender("bursty", "bursty", rate_rps=10.0),
     Contender("drift", "drift", hour=6, ttft="5s"),

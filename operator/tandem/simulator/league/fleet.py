@@ -5,7 +5,7 @@ minutes, its lengths and its unevenness, within the bounds. A policy's limits on
 (`spec.OWN_PACE`), so that nothing but its own rule is judged.
 """
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -125,4 +125,6 @@ def _dispersion(arrival_s: np.ndarray, lasts_s: float) -> float:
 def _planner(job: Job) -> Planner | None:
     if job.policy == STATIC:
         return None
-    return schedule.planner(job.schedule) if job.policy == SCHEDULE else plan
+    if job.policy == SCHEDULE:
+        return schedule.planner(job.schedule)
+    return partial(plan, predicts=False)  # nobody reads it, and it is a quarter of a run
