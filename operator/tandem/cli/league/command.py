@@ -21,7 +21,7 @@ def run(
     ] = None,
     suite: Annotated[
         str | None,
-        typer.Option(help="quick: an hour of every trace; full: all of them whole, for hours."),
+        typer.Option(help="quick: an hour of every trace; full: up to six, which takes many."),
     ] = None,
     policy: Annotated[
         list[str] | None,

@@ -14,7 +14,7 @@ HOUR_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A load of the suites: its hour in `quick`, and the rate at which it takes some ten pods.
+    """A load of the suites: the hour it begins with, and the rate at which it takes some ten pods.
 
     `ttft` is its own where two seconds are less than an idle engine needs for its prompts.
     """
@@ -49,21 +49,19 @@ def named(texts: Sequence[str], rate_rps: float | None, duration_s: float | None
 
 def quick(data: Path | None) -> list[tuple[Load, str | None]]:
     """An hour of every contender, with the TTFT of its own."""
-    return [
-        (replace(load, start_s=of.hour * HOUR_S, duration_s=HOUR_S), of.ttft)
-        for of, load in _suite(data)
-    ]
+    return list(_suite(data, HOUR_S))
 
 
 def full(data: Path | None) -> list[tuple[Load, str | None]]:
-    """Every contender whole."""
-    return [(load, of.ttft) for of, load in _suite(data)]
+    """Six hours of every contender that lasts so long, the others whole."""
+    return list(_suite(data, 6 * HOUR_S))
 
 
-def _suite(data: Path | None) -> Iterator[tuple[Contender, Load]]:
+def _suite(data: Path | None, lasts_s: float) -> Iterator[tuple[Load, str | None]]:
     for of in CONTENDERS:
         text = of.source if of.source in CHARACTERS else str(_file(data, of.source))
-        yield of, replace(_load(text), name=of.name, rate_rps=of.rate_rps)
+        load = replace(_load(text), name=of.name, rate_rps=of.rate_rps)
+        yield replace(load, start_s=of.hour * HOUR_S, duration_s=lasts_s), of.ttft
 
 
 def _file(data: Path | None, name: str) -> Path:
