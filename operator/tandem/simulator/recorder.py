@@ -24,12 +24,14 @@ class Recorder:
     def __init__(self) -> None:
         self.positions = array("q")
         self.outcomes = array("b")
+        self.cached_tokens = array("q")
         self.times = array("d")  # rows of TIMES
 
     def add(self, flight: Flight, outcome: int) -> None:
         """A request ended; `outcome` is its place in OUTCOMES."""
         self.positions.append(flight.position)
         self.outcomes.append(outcome)
+        self.cached_tokens.append(flight.cached_tokens)
         self.times.extend(
             (
                 flight.arrival_s,
