@@ -11,7 +11,8 @@ from tests.fakes.simulated import ROUND, requests, scenario, scripted, with_kv
 
 from tandem.api.role import Role
 from tandem.perf.engine_profile import KvCache
-from tandem.planner.observation import Missing, Observation
+from tandem.planner.lengths import representative
+from tandem.planner.observation import LengthCounts, Missing, Observation
 from tandem.planner.spec import RoleSpec
 from tandem.simulator.features import (
     ClusterFeatures,
@@ -98,6 +99,17 @@ def test_a_known_prefix_is_not_computed_again() -> None:
     )
     assert prefills_s(played(trace, engines=PREFIXES)) == pytest.approx([0.106, 0.042, 0.011])
     assert prefills_s(played(trace)) == pytest.approx([0.106] * 3)
+
+
+def test_what_was_cached_is_told_of_each_request_and_to_the_planner() -> None:
+    seen: list[Observation] = []
+    trace = hashed((0, 96, (1, 2, 3, 4, 5, 6)), (1000, 96, (1, 2, 3, 4, 9, 8)), (2000, 96, ()))
+    result = played(trace, engines=PREFIXES, planner=scripted([], seen), interval_s=1.9)
+    assert [flight.cached_tokens for flight in by_arrival(result)] == [0, 64, 0]
+    lengths = seen[0].traffic.lengths
+    assert isinstance(lengths, LengthCounts)
+    inputs, cached = representative(96), representative(64)
+    assert lengths.cells == ((inputs, 0, 2, 1.0), (inputs, cached, 2, 1.0))
 
 
 def test_a_prompt_goes_where_its_prefix_is() -> None:
@@ -263,6 +275,7 @@ def test_a_pod_that_switches_its_role_finishes_first_and_costs_all_the_time() ->
     ready = {t.pods.ready: t.t_s for t in reversed(result.over_time) if t.role is D}
     assert 1.4 < ready[2] < 2.1
     assert result.changes[0].role is P
+    assert result.switches == 1
     assert result.gpu_hours == pytest.approx(3 * 2 * result.flights[-1].ended_s / 3600)  # type: ignore[operator]
 
 

@@ -151,7 +151,8 @@ def test_the_report_has_every_figure_of_its_contract() -> None:
     assert list(figures) == [
         *("requests", "finished", "refused", "duration_s", "interrupted_at_s", "wall_s"),
         "requests_per_s",
-        *("attainment", "goodput_rps", *latencies, "gpu_hours", "cost", "replicas", "decisions"),
+        *("attainment", "goodput_rps", *latencies, "gpu_hours", "cost", "replicas"),
+        *("switches", "decisions"),
         *("policy", "profile", "trace", "seed", "version"),
     ]
     assert all(list(figures[name]) == ["mean", "p50", "p90", "p95", "p99"] for name in latencies)
@@ -164,6 +165,21 @@ def test_the_report_has_every_figure_of_its_contract() -> None:
         "to": 3,
         "reason": "the script says so",
     }
+
+
+def test_the_drain_of_a_few_requests_can_be_stopped_too() -> None:
+    """One answer of 50,000 tokens, iteration by iteration: asked for the fifth time, it is stopped."""
+    asked: list[None] = []
+
+    def stop() -> bool:
+        asked.append(None)
+        return len(asked) == 5
+
+    result = simulate(scenario(requests((0, 90, 50_000)), kernel="exact"), stop=stop)
+    assert len(asked) == 5
+    assert result.count(Outcome.UNFINISHED) == 1
+    assert result.cut_s is not None
+    assert 0 < result.cut_s < 600, "the drain would be over then"
 
 
 def test_progress_only_grows_and_stays_a_share() -> None:

@@ -90,6 +90,9 @@ def _no_traffic(reason: str) -> Traffic:
         met_ttft=missing,
         met_tpot=missing,
         met_both=missing,
+        ttft_s=missing,
+        tpot_s=missing,
+        output_tokens=missing,
         queued_requests=missing,
         queued_tokens=missing,
     )

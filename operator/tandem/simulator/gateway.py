@@ -140,8 +140,11 @@ class Gateway(PodEvents):
         self._dispatch()
 
     def emitted(self, key: str, at_s: float) -> None:
-        """A token came, off the beat."""
-        self._token(self._flights[key], at_s)
+        """A token came from a decode pod, off the beat."""
+        flight = self._flights[key]
+        if flight.first_token_s is None:
+            self.measured.first_tokens += 1
+        self._token(flight, at_s)
 
     def paused(self, key: str, at_s: float) -> None:
         """The last token of a request that is preempted or moved came then."""
@@ -250,6 +253,7 @@ class Gateway(PodEvents):
     def _again(self, flight: Flight) -> None:
         """Enqueue a request anew, as if nothing of it had been done."""
         flight.source = flight.decode = None
+        flight.cached_tokens = 0
         flight.prefilled_s = flight.pull_began_s = flight.pulled_s = None
         self.router.ended(flight.route.key)
         self.router.enqueue(flight.route)

@@ -38,16 +38,23 @@ class _Stay:
 
 
 class Ledger:
-    """Stays of pods in roles, by pod name while they last."""
+    """Stays of pods in roles, by pod name while they last.
+
+    Attributes:
+        switches: pods that took on another role so far.
+
+    """
 
     def __init__(self) -> None:
         self.over_time: list[PodsThen] = []
+        self.switches = 0
         self._stays: dict[str, _Stay] = {}
         self._past: list[_Stay] = []
         self._most: dict[Role, int] = {}
 
     def begin(self, name: str, role: Role, profile: EngineProfile, now_s: float) -> None:
         """A pod is asked for, or has another role from now on."""
+        self.switches += name in self._stays
         self.end(name, now_s)
         self._stays[name] = _Stay(role, profile, now_s)
         alive = sum(stay.role is role for stay in self._stays.values())

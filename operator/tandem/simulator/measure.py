@@ -27,6 +27,7 @@ class Measurements:
 
     def __init__(self) -> None:
         self.gaps = Gaps()
+        self.first_tokens = 0  # that decode pods emitted
         self.ended = Recorder()
         self.arrivals_s = array("d")
         self._mean_output_tokens = 0.0  # 0 before the first answer
@@ -35,6 +36,11 @@ class Measurements:
     def expected_output_tokens(self) -> int:
         """How long the next answer will be, as far as the last ones tell."""
         return ceil(self._mean_output_tokens or _FIRST_OUTPUT_TOKENS)
+
+    @property
+    def decoded_tokens(self) -> int:
+        """Tokens that decode pods emitted so far: each but a request's first ends a gap."""
+        return self.first_tokens + self.gaps.count
 
     def arrived(self, arrival_s: float) -> None:
         """A request came in."""

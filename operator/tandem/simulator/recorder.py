@@ -15,14 +15,14 @@ TIMES = (
     "last_token_s",
     "ended_s",
 )
-WIDTH: Final = 10
+WIDTH: Final = 11
 _FLUSH: Final = 10_000  # numbers that wait
 _NAN: Final = float("nan")
 OUTCOMES = tuple(Outcome)
 
 
 class Recorder:
-    """Rows under way, one a request that ended: position, place in OUTCOMES, TIMES.
+    """Rows under way, one a request that ended: position, place in OUTCOMES, cached tokens, TIMES.
 
     What is new waits in a list, which takes it faster than an array does.
     """
@@ -37,6 +37,7 @@ class Recorder:
         new = self._new
         new.append(float(flight.position))
         new.append(float(outcome))
+        new.append(float(flight.cached_tokens))
         new.append(flight.arrival_s)
         new.append(_NAN if flight.started_s is None else flight.started_s)
         new.append(_NAN if flight.prefilled_s is None else flight.prefilled_s)

@@ -26,6 +26,7 @@ def report(result: Result, wall_s: float) -> dict[str, Any]:
         "gpu_hours": result.gpu_hours,
         "cost": result.cost,
         "replicas": {role.value: asdict(count) for role, count in result.replicas.items()},
+        "switches": result.switches,
         "decisions": [
             {
                 "t_s": change.t_s,

@@ -19,7 +19,7 @@ class Result:
 
     The table has every request that came; latencies are those of finished ones. `never_came` counts
     turns of closed loops that the end of the run came before. `cut_s` is when a run was stopped from
-    outside; what had not ended then is unfinished.
+    outside; what had not ended then is unfinished. `switches` counts pods that took on another role.
     """
 
     scenario: Scenario
@@ -29,6 +29,7 @@ class Result:
     gpu_hours: float
     cost: float
     replicas: Mapping[Role, Replicas]
+    switches: int
     over_time: Sequence[PodsThen]
     changes: Sequence[Change]
     cut_s: float | None = None

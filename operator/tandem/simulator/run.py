@@ -19,7 +19,7 @@ from tandem.simulator.scenario import Scenario
 from tandem.simulator.table import RequestTable
 from tandem.traces.columns import collector_at_rest
 
-_TELL_EVERY = 500  # arrivals between two calls of `progress` and `stop`
+_TELL_EVERY = 1000  # events between two calls of `progress` and `stop`
 
 Progress = Callable[[float], None]
 Stop = Callable[[], bool]
@@ -81,6 +81,7 @@ class Run:
             gpu_hours=self.fleet.ledger.accelerator_hours(end_s),
             cost=self.fleet.ledger.cost(end_s),
             replicas=self.fleet.ledger.replicas(self.fleet.desired, end_s),
+            switches=self.fleet.ledger.switches,
             over_time=self.fleet.ledger.over_time,
             changes=self.control.changes if self.control else (),
             cut_s=cut_s,
@@ -104,11 +105,11 @@ class Run:
         """Let everything happen: when the run ended, with its last request or cut off; and when stopped."""
         trace_end_s = self.scenario.trace.duration_s
         last_s = trace_end_s + self.scenario.drain_s
-        clock, told = self.clock, 0
+        clock, ask_at = self.clock, _TELL_EVERY
         while (next_s := clock.next_s()) <= last_s and (self.left or next_s <= trace_end_s):
             clock.step()
-            if self.arrivals.count >= told + _TELL_EVERY:
-                told = self.arrivals.count
+            if clock.events >= ask_at:
+                ask_at += _TELL_EVERY
                 if self._is_stopped():
                     return clock.now_s, clock.now_s
         for pod in self.fleet.pods:

@@ -23,6 +23,7 @@ class Ended:
     position: int
     request: TraceRequest
     outcome: Outcome
+    cached_tokens: int
     arrival_s: float
     started_s: float | None
     prefilled_s: float | None
@@ -54,6 +55,7 @@ class RequestTable:
         trace: what the positions point into.
         positions: of the request in its trace.
         outcomes: places in OUTCOMES.
+        cached_tokens: of the prompt, that the prefill pod had and did not compute.
         times: by name (TIMES), seconds of virtual time.
 
     """
@@ -61,6 +63,7 @@ class RequestTable:
     trace: Trace
     positions: NDArray[np.int64]
     outcomes: NDArray[np.int8]
+    cached_tokens: NDArray[np.int64]
     times: dict[str, Floats]
 
     @classmethod
@@ -71,7 +74,8 @@ class RequestTable:
             trace=trace,
             positions=columns[0].astype(np.int64),
             outcomes=columns[1].astype(np.int8),
-            times=dict(zip(TIMES, np.ascontiguousarray(columns[2:]), strict=True)),
+            cached_tokens=columns[2].astype(np.int64),
+            times=dict(zip(TIMES, np.ascontiguousarray(columns[3:]), strict=True)),
         )
 
     def is_outcome(self, outcome: Outcome) -> NDArray[np.bool_]:
@@ -140,11 +144,17 @@ class RequestTable:
                 position=position,
                 request=self.trace.requests[position],
                 outcome=OUTCOMES[outcome],
+                cached_tokens=cached,
                 arrival_s=columns["arrival_s"][row],
                 **{name: _or_none(columns[name][row]) for name in TIMES[1:]},
             )
-            for row, (position, outcome) in enumerate(
-                zip(self.positions.tolist(), self.outcomes.tolist(), strict=True)
+            for row, (position, outcome, cached) in enumerate(
+                zip(
+                    self.positions.tolist(),
+                    self.outcomes.tolist(),
+                    self.cached_tokens.tolist(),
+                    strict=True,
+                )
             )
         ]
 

@@ -24,6 +24,8 @@ class Proposal:
         runner_up: the next best pair.
         hold_s: the least time over which a lower wish must stand before it is followed.
         facts: numbers of the policy's own, finite; the next tick finds these and no others in its memory.
+        switches: ready pods that change their role, (from, to) each; `wishes` are those afterwards.
+        warm: pods per role that stand by, started, beside the wishes.
 
     """
 
@@ -34,6 +36,8 @@ class Proposal:
     runner_up: RunnerUp | None = None
     hold_s: float = 0.0
     facts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    switches: tuple[tuple[Role, Role], ...] = ()
+    warm: Mapping[Role, int] = field(default_factory=lambda: MappingProxyType({}))
 
 
 Decide = Callable[[Observation, Memory, FleetSpec], Proposal]
