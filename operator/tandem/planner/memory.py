@@ -7,7 +7,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import astuple, replace
 from math import exp, isfinite
 from typing import Any
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tandem.api.role import Role
 from tandem.planner import demand
 from tandem.planner.demand import Floats
-from tandem.planner.model import Memory
+from tandem.planner.model import Memory, Sums
 from tandem.planner.observation import LengthCounts, Missing, Observation
 from tandem.planner.readings import (
     MOST_DISPERSION,
@@ -49,7 +49,12 @@ def remember(observation: Observation, memory: Memory, stale_after_s: float) -> 
     if not isfinite(now_s):
         return memory
     if memory.started_s is None or memory.started_s > now_s:
-        memory = Memory(started_s=now_s, cells=memory.cells, dispersion=memory.dispersion)
+        memory = Memory(
+            started_s=now_s,
+            cells=memory.cells,
+            dispersion=memory.dispersion,
+            times=memory.times,
+        )
     traffic = observation.traffic
     interval_s = traffic.interval_s
     if not (isfinite(interval_s) and 0 < interval_s <= MOST_INTERVAL_S):
@@ -71,6 +76,7 @@ def to_json(memory: Memory) -> str:
             "cells": [[*cell[:3], round(cell[3], 4)] for cell in memory.cells],
             "dispersion": round(memory.dispersion, 4),
             "wishes": {str(role): list(wishes) for role, wishes in memory.wishes.items()},
+            "times": {str(role): list(astuple(sums)) for role, sums in memory.times.items()},
             "facts": dict(memory.facts),
         },
         separators=(",", ":"),
@@ -98,6 +104,9 @@ def _memory(stored: Mapping[str, Any]) -> Memory:
         wishes={
             Role(role): tuple((row[0], int(row[1])) for row in (_row(wish, 2) for wish in wishes))
             for role, wishes in stored["wishes"].items()
+        },
+        times={
+            Role(role): Sums(*_row(sums, 3)) for role, sums in stored.get("times", {}).items()
         },
         facts={str(name): _number(value) for name, value in stored["facts"].items()},
     )

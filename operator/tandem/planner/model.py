@@ -64,6 +64,15 @@ class RunnerUp:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Seconds that work took and that a profile told for it, of how many requests; all fade alike."""
+
+    took_s: float = 0.0
+    told_s: float = 0.0
+    requests: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """What the planner remembers between ticks; small, and JSON both ways (`planner.memory`).
@@ -74,6 +83,7 @@ class Memory:
         cells: decayed length counts, (input, cached, output, weight).
         dispersion: smoothed index of dispersion of arrivals.
         wishes: per role, (time s, unclamped wish) of the scale-down window, oldest first.
+        times: per role, what its engines' work took against what their profile tells (`calibration`).
         facts: numbers of a policy's own, by name.
 
     """
@@ -83,6 +93,7 @@ class Memory:
     cells: tuple[tuple[int, int, int, float], ...] = ()
     dispersion: float = 1.0
     wishes: Mapping[Role, tuple[tuple[float, int], ...]] = field(default_factory=dict)
+    times: Mapping[Role, Sums] = field(default_factory=dict)
     facts: Mapping[str, float] = field(default_factory=dict)
 
 

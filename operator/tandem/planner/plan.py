@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tandem.api.role import Role
+from tandem.planner import calibration
 from tandem.planner import memory as memories
 from tandem.planner import switches
 from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, from_cells
@@ -26,6 +27,7 @@ def plan(
 ) -> Plan:
     """Remember, ask the policy, apply the limits, and predict, where anybody reads a prediction."""
     memory = memories.remember(observation, memory, spec.behavior.stale_after_s)
+    memory = calibration.observed(observation, memory, spec)
     policy = named(spec.policy)
     proposal = policy.decide(observation, memory, spec)
     situation = Situation(
@@ -40,7 +42,8 @@ def plan(
     situation = replace(situation, observation=switches.after(observation, proposal.switches))
     targets, bitten = limited(situation, proposal.wishes)
     clamps = (*_heeded(proposal), *bitten)
-    prediction = _prediction(memory, spec, targets) if predicts else None
+    seen_spec = calibration.calibrated(spec, memory)
+    prediction = _prediction(memory, seen_spec, targets) if predicts else None
     if why_not:  # what a policy says of old figures is no reason for what holds now
         proposal = replace(proposal, reasons=dict.fromkeys(Role, f"held: {why_not}"))
     return Plan(

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import signal
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from tandem import compiled
+from tandem.cli import worker
 from tandem.errors import InvalidInputError
 from tandem.simulator.league import fingerprint
 
@@ -37,7 +37,7 @@ def workers(crew: Crew) -> Iterator[Executor]:
 @contextmanager
 def _processes(count: int | None) -> Iterator[Executor]:
     context = multiprocessing.get_context("spawn")  # no state of this process is copied by chance
-    executor = ProcessPoolExecutor(count or _cores(), mp_context=context, initializer=_quietly)
+    executor = ProcessPoolExecutor(count or _cores(), mp_context=context, initializer=worker.begin)
     try:
         yield executor
     except BaseException:
@@ -51,12 +51,6 @@ def _processes(count: int | None) -> Iterator[Executor]:
 def _cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _quietly() -> None:
-    """Ctrl-C reaches every process of a terminal: a worker ends at once and prints nothing."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    compiled.use()
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from types import MappingProxyType
 
 from tandem.api.role import Role
 from tandem.planner import evidence
+from tandem.planner.calibration import calibrated
 from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, LengthMix, from_cells
 from tandem.planner.evidence import Need
 from tandem.planner.forecast import Forecast, forecast
@@ -60,6 +61,7 @@ PARAMETERS = MappingProxyType(
 
 def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposal:
     """The pair for what will come; as it is while nothing is known of arrivals or lengths."""
+    spec = calibrated(spec, memory)
     lengths = from_cells(memory.cells)
     expected = _expected(memory, spec)
     if lengths is None or expected is None:

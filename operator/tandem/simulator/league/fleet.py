@@ -5,6 +5,7 @@ minutes, its lengths and its unevenness, within the bounds. A policy's limits on
 (`spec.OWN_PACE`), so that nothing but its own rule is judged.
 """
 
+from dataclasses import asdict
 from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
@@ -84,7 +85,14 @@ def digest(conditions: Conditions) -> str:
     powers = [2**i for i in range(_POWERS)]
     seconds = [true.step_s((), batch, batch * tokens) for batch in powers for tokens in powers]
     seconds += [true.step_s([(0, tokens)], 0, 0) for tokens in powers]
-    return sha256(repr((profile, seconds)).encode()).hexdigest()
+    return sha256(repr((_numbers(asdict(profile)), seconds)).encode()).hexdigest()
+
+
+def _numbers(value: object) -> object:
+    """The same with every whole number as a float: a compiled profile has made it one."""
+    if isinstance(value, dict):
+        return {name: _numbers(each) for name, each in value.items()}
+    return float(value) if isinstance(value, int) else value
 
 
 def _truth(conditions: Conditions) -> StepTimes:
