@@ -14,7 +14,6 @@ Rules, as in vLLM's scheduler:
    without computing its prompt, and its first step recomputes the last prompt token.
 """
 
-from collections import deque
 from math import sqrt
 
 from tandem.errors import InvalidInputError
@@ -111,7 +110,7 @@ class Engine:
         self.blocks_total = profile.kv.capacity_tokens // profile.kv.block_tokens
         self.blocks_free = self.blocks_total
         self.preemptions = 0
-        self.waiting: deque[Sequence] = deque()
+        self.waiting: list[Sequence] = []
         self.batch = DecodeBatch(profile.kv.block_tokens)
         self._known: dict[str, Sequence] = {}
         self._prefilling: list[Sequence] = []
@@ -139,7 +138,7 @@ class Engine:
         """The first waiting sequence with remote KV, its blocks taken, if it is its turn and they are free."""
         if not self.waiting or not self.waiting[0].remote_kv or not self._admit():
             return None
-        sequence = self.waiting.popleft()
+        sequence = self.waiting.pop(0)
         sequence.stage = LOADING
         self._loading.add(sequence.key)
         return sequence
@@ -312,7 +311,7 @@ class Engine:
         if self.swap and was_decoding:
             sequence.remote_kv = sequence.swapped = True
         sequence.stage = WAITING
-        self.waiting.appendleft(sequence)
+        self.waiting.insert(0, sequence)
 
     # -- prompts ----------------------------------------------------------------------------------
 
@@ -321,7 +320,7 @@ class Engine:
         for sequence in self._prefilling:
             budget -= self._schedule_chunk(sequence, budget, chunks)
         while budget > 0 and self.waiting and not self.waiting[0].remote_kv and self._admit():
-            sequence = self.waiting.popleft()
+            sequence = self.waiting.pop(0)
             sequence.stage = PREFILLING
             self._prefilling.append(sequence)
             budget -= self._schedule_chunk(sequence, budget, chunks)

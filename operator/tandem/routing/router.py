@@ -42,6 +42,7 @@ class Router:
         self._flights: dict[str, _Flight] = {}
         self._known: dict[str, PodLoad] = {}  # listed pods, and others with requests in flight
         self._listed: dict[Role, list[PodLoad]] = {role: [] for role in Role}
+        self._decode_pods = 0
         self._prefills = PrefillField(())
         self._decodes: dict[str, DecodeField] = {}  # by revision
         self.queued_requests = 0
@@ -57,6 +58,7 @@ class Router:
         self._listed = {role: [x for x in listed if x.pod.role is role] for role in Role}
         self._prefills = PrefillField(self._listed[Role.PREFILL])
         decodes = self._listed[Role.DECODE]
+        self._decode_pods = len(decodes)
         self._decodes = {
             revision: DecodeField([x for x in decodes if x.pod.revision == revision], self._cost)
             for revision in {load.pod.revision for load in decodes}
@@ -79,7 +81,7 @@ class Router:
         for field in self._decodes.values():
             requests += field.requests
             tokens_there += field.tokens
-        pods = max(1, len(self._listed[Role.DECODE]))
+        pods = max(1, self._decode_pods)
         return self._cost.step_s(1 + requests / pods, tokens + tokens_there / pods)
 
     def enqueue(self, request: RouteRequest) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from math import ceil
 from statistics import fmean, pvariance
+from typing import Final
 
 from tandem.simulator.flight import Flight, Outcome
 from tandem.simulator.recorder import OUTCOMES, Recorder
@@ -14,9 +15,9 @@ from tandem.simulator.summaries import Gaps
 # As tandem.gateway counts and expects (its `arrivals` and `tokens`, which a simulator may not import).
 _WINDOW_S = 120
 _LEAST_COUNTS = 10
-_FIRST_OUTPUT_TOKENS = 256.0
-_MEMORY = 0.95
-_FINISHED = OUTCOMES.index(Outcome.FINISHED)
+_FIRST_OUTPUT_TOKENS: Final = 256.0
+_MEMORY: Final = 0.95
+_FINISHED: Final = OUTCOMES.index(Outcome.FINISHED)
 
 Cell = tuple[int, int, int]  # input, cached and output tokens
 

@@ -73,7 +73,7 @@ class Observer:
     def _ended(self) -> RequestTable:
         """Requests that ended since the last scrape."""
         recorder = self._gateway.measured.ended
-        rows, self._rows = self._rows, len(recorder.positions)
+        rows, self._rows = self._rows, recorder.count
         return RequestTable.of(self._trace, recorder, rows)
 
     def _figure(self, value: float) -> Figure:

@@ -17,6 +17,7 @@ from tandem.simulator.pod import EnginePod
 from tandem.simulator.result import Result
 from tandem.simulator.scenario import Scenario
 from tandem.simulator.table import RequestTable
+from tandem.traces.columns import collector_at_rest
 
 _TELL_EVERY = 1000  # events between two calls of `progress` and `stop`
 
@@ -67,7 +68,8 @@ class Run:
         self.fleet.start_ready(self.scenario.replicas)
         self._start_control()
         self.arrivals.start()
-        end_s, cut_s = self._play()
+        with collector_at_rest():
+            end_s, cut_s = self._play()
         for flight in self.gateway.in_flight():
             self.gateway.measured.record(flight, Outcome.UNFINISHED)
         measured = self.gateway.measured

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tandem.planner.spec import Slo
 from tandem.simulator.flight import Outcome
-from tandem.simulator.recorder import OUTCOMES, TIMES, Recorder
+from tandem.simulator.recorder import OUTCOMES, TIMES, WIDTH, Recorder
 from tandem.traces.model import Trace
 from tandem.traces.request import TraceRequest
 
@@ -69,13 +69,13 @@ class RequestTable:
     @classmethod
     def of(cls, trace: Trace, recorder: Recorder, first: int = 0) -> "RequestTable":
         """What a recorder holds, from its first so many rows on."""
-        rows = np.array(recorder.times[first * len(TIMES) :]).reshape(-1, len(TIMES))
+        columns = np.array(recorder.rows(first)).reshape(-1, WIDTH).T
         return cls(
             trace=trace,
-            positions=np.array(recorder.positions[first:], dtype=np.int64),
-            outcomes=np.array(recorder.outcomes[first:], dtype=np.int8),
-            cached_tokens=np.array(recorder.cached_tokens[first:], dtype=np.int64),
-            times={name: np.ascontiguousarray(rows[:, i]) for i, name in enumerate(TIMES)},
+            positions=columns[0].astype(np.int64),
+            outcomes=columns[1].astype(np.int8),
+            cached_tokens=columns[2].astype(np.int64),
+            times=dict(zip(TIMES, np.ascontiguousarray(columns[3:]), strict=True)),
         )
 
     def is_outcome(self, outcome: Outcome) -> NDArray[np.bool_]:
