@@ -23,6 +23,29 @@ class Handover:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Encode:
+    """Encoders of images and the like, in front of prefill; all is free of charge by default.
+
+    A request with encode tokens takes `fixed_s` and `s_per_token` for each of them. `pods` 0: prefill pods
+    encode, in the step that begins the prompt, as an engine that does both does. Above 0: so many pods of
+    their own, of one accelerator each, do, before the request is queued for prefill.
+    """
+
+    fixed_s: float = 0.0
+    s_per_token: float = 0.0
+    pods: int = 0
+
+    @property
+    def costs(self) -> bool:
+        """Whether it takes any time."""
+        return self.fixed_s > 0 or self.s_per_token > 0
+
+    def seconds(self, tokens: int) -> float:
+        """Of one request."""
+        return self.fixed_s + self.s_per_token * tokens if tokens else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
     """Up to so many pods of a role on another engine; `times` as in a scenario."""
 

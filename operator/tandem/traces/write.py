@@ -1,7 +1,7 @@
 """Writes a trace in the format that the file's name asks for; what is written reads back.
 
-JSONL carries all of a trace, Parquet arrivals, lengths and the recorded span, Azure's CSV arrivals and
-lengths.
+JSONL carries all of a trace, Parquet arrivals, lengths, encode lengths and the recorded span, Azure's CSV
+arrivals and lengths.
 """
 
 import gzip
@@ -77,5 +77,7 @@ def _used(trace: Trace) -> Iterator[str]:
         yield "think_ms"
     if any(request.class_name for request in requests):
         yield "class"
+    if any(request.encode_tokens for request in requests):
+        yield "encode_length"
     if requests[0].arrival_s or trace.duration_s > requests[-1].arrival_s:
         yield "span_ms"

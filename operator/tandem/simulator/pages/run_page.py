@@ -21,6 +21,7 @@ _LATENCIES = {  # by the names of Result.latencies()
     "tpot_s": "TPOT",
     "itl_s": "ITL",
     "e2e_s": "E2E",
+    "encode_s": "encode",
     "queue_s": "queue",
     "transfer_s": "transfer",
 }
@@ -151,6 +152,7 @@ def _latencies(result: Result) -> Table:
             wording.seconds(targets.get(key)),
         )
         for key, name in _LATENCIES.items()
+        if key != "encode_s" or found[key].mean is not None  # no encode pods
     ]
     heads = [
         ("", False),
