@@ -1,6 +1,7 @@
 """What a simulated fleet can do besides the plain path, all off by default."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 
 from tandem.api.role import Role
 from tandem.perf.engine_profile import EngineProfile
@@ -113,3 +114,12 @@ class ClusterFeatures:
     node_accelerators: int = 8
     missed_scrapes: float = 0.0
     failures: tuple[Failure, ...] = ()
+
+
+def switched_on(*features: Handover | EngineFeatures | Encode | ClusterFeatures) -> Iterator[str]:
+    """What differs from the plain path, by its name and value, for whoever reads a report."""
+    for feature in features:
+        for field in fields(feature):
+            value = getattr(feature, field.name)
+            if value != field.default:
+                yield f"{field.name} = {value}"
