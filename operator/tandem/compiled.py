@@ -36,6 +36,7 @@ MODULES = (
     "tandem.routing.router",
     "tandem.simulator.arrivals",
     "tandem.simulator.clock",
+    "tandem.simulator.encoders",
     "tandem.simulator.fleet",
     "tandem.simulator.flight",
     "tandem.simulator.gateway",
@@ -53,6 +54,8 @@ _SEEN = (
     "tandem.perf.step_times",
     "tandem.planner.observation",
     "tandem.planner.spec",
+    "tandem.simulator.features",
+    "tandem.simulator.scenario",
     "tandem.traces.model",
     "tandem.traces.request",
 )

@@ -110,6 +110,7 @@ def test_the_json_of_a_whole_outcome_is_json() -> None:
         (["--trace", "drift", "--seeds", "0"], "--seeds"),
         (["--trace", "drift", "--points", "1"], "--points"),
         (["--trace", "drift", "--jobs", "0"], "--jobs"),
+        (["--trace", "drift", "--start-spread", "-1"], "--start-spread"),
         (["--trace", "drift", "--attainment", "1"], "--attainment"),
         (["--trace", "drift", "--profile", "nosuch"], "--profile"),
         (["--trace", "drift", "--trace", "drift"], "different names"),

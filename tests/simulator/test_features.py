@@ -16,6 +16,7 @@ from tandem.planner.observation import LengthCounts, Missing, Observation
 from tandem.planner.spec import RoleSpec
 from tandem.simulator.features import (
     ClusterFeatures,
+    Encode,
     EngineFeatures,
     Failure,
     Handover,
@@ -57,6 +58,52 @@ def test_pushed_kv_that_is_slower_than_the_prefill_goes_on_after_it() -> None:
     asked: dict[str, Any] = {"handover": Handover(push_layers=4), "profile": slow}
     (flight,) = by_arrival(played(requests((0, 90, 2)), **asked))
     assert flight.pulled_s == pytest.approx(0.905)
+
+
+# -- encode ---------------------------------------------------------------------------------------
+
+
+def with_images(*encode_tokens: int) -> Trace:
+    """Prompts of 90 tokens at once, so many of each made of images: 20 ms and 1 ms for each of them."""
+    trace = requests(*((0, 90, 2) for _ in encode_tokens))
+    rows = zip(trace.requests, encode_tokens, strict=True)
+    return replace(trace, requests=tuple(replace(r, encode_tokens=n) for r, n in rows))
+
+
+def test_encode_pods_take_one_request_at_a_time_and_prompts_without_images_pass_them_by() -> None:
+    """Encoded at 50 and, after it, at 120 ms; prefill of each takes 100, transfer 95, a step 11.90."""
+    encode = Encode(fixed_s=0.020, s_per_token=0.001, pods=1)
+    first, second, text = by_arrival(played(with_images(30, 50, 0), (3, 3), encode=encode))
+    assert [first.encoded_s, second.encoded_s, text.encoded_s] == [
+        0.050,
+        pytest.approx(0.120),
+        None,
+    ]
+    assert [first.prefilled_s, second.prefilled_s] == pytest.approx([0.150, 0.220])
+    assert first.ttft_s == pytest.approx(0.050 + 0.100 + 0.095 + 0.0119)
+    assert text.prefilled_s == pytest.approx(0.100)
+
+
+def test_encode_pods_work_beside_each_other_and_cost_all_the_time() -> None:
+    """Two of one accelerator each, beside a prefill and a decode pod of two."""
+    encode = Encode(fixed_s=0.020, s_per_token=0.001, pods=2)
+    result = played(with_images(30, 50), encode=encode)
+    assert [f.encoded_s for f in by_arrival(result)] == pytest.approx([0.050, 0.070])
+    latencies = result.latencies()
+    assert latencies["encode_s"].mean == pytest.approx(0.060)
+    assert latencies["queue_s"].mean == pytest.approx((0.0 + 0.150 - 0.070) / 2)
+    lasted_s = max(f.ended_s or 0.0 for f in result.flights)
+    assert result.gpu_hours == pytest.approx((2 + 2 + 2) * lasted_s / 3600)
+    assert result.cost == pytest.approx((3 + 3 + 2 * 1.5) * lasted_s / 3600)
+    assert {role: pods.max for role, pods in result.replicas.items()} == {P: 1, D: 1}
+
+
+def test_prefill_pods_that_share_encode_in_the_step_that_begins_the_prompt() -> None:
+    """50 ms more, and the GPU does nothing else meanwhile: 150, then 100 of a prompt without images."""
+    encode = Encode(fixed_s=0.020, s_per_token=0.001)
+    result = played(with_images(30, 0), encode=encode)
+    assert [f.prefilled_s for f in by_arrival(result)] == pytest.approx([0.150, 0.250])
+    assert result.gpu_hours == pytest.approx(4 * by_arrival(result)[1].ended_s / 3600)  # type: ignore[operator]
 
 
 # -- engines ----------------------------------------------------------------------------------------

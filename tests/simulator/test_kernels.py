@@ -16,6 +16,7 @@ from tandem.perf.generated import generated
 from tandem.routing.orders import ORDERS
 from tandem.simulator.features import (
     ClusterFeatures,
+    Encode,
     EngineFeatures,
     Failure,
     Handover,
@@ -45,6 +46,7 @@ REQUESTS = st.builds(
     think_s=st.sampled_from([0.0, 0.4713]),
     hash_ids=st.integers(0, 12).map(lambda blocks: tuple(range(blocks))),
     class_name=st.sampled_from(["", "high"]),
+    encode_tokens=st.sampled_from([0, 0, 40]),
 )
 TRACES = st.lists(
     REQUESTS, min_size=1, max_size=30, unique_by=lambda request: round(request.arrival_s, 4)
@@ -101,6 +103,12 @@ ENGINES = st.builds(
     migrate=st.booleans(),
     pod_spread=st.sampled_from([0.0, 0.1]),
     prompt_spread=st.sampled_from([0.0, 0.2]),
+)
+ENCODES = st.builds(
+    Encode,
+    fixed_s=st.just(0.03 + ODD),
+    s_per_token=st.sampled_from([0.0, 0.002]),
+    pods=st.integers(0, 2),
 )
 FAILURES = st.builds(
     Failure,
@@ -167,6 +175,7 @@ def test_the_kernels_agree_with_all_features_on(
     features = {
         "handover": Handover(push_layers=data.draw(st.sampled_from([0, 4])), lease_s=1.5 + ODD),
         "engines": data.draw(ENGINES),
+        "encode": data.draw(ENCODES),
         "cluster": data.draw(CLUSTERS),
         "pools": {Role.DECODE: (slower,)},
         "times": dict.fromkeys(Role, generated(profile)),

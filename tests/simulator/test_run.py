@@ -34,6 +34,7 @@ def test_the_decode_leg_speaks_first_by_default() -> None:
             "tpot_s": 0.011915,
             "itl_s": 0.011915,
             "e2e_s": 0.23073,
+            "encode_s": None,
             "queue_s": 0.0,
             "transfer_s": 0.095,
         }
@@ -49,6 +50,7 @@ def test_the_prefill_leg_may_speak_first_and_the_transfer_is_then_a_gap() -> Non
             "tpot_s": (0.095 + 0.01191 + 0.01192) / 2,
             "itl_s": (0.095 + 0.01191 + 0.01192) / 2,
             "e2e_s": 0.100 + 0.095 + 0.01191 + 0.01192,
+            "encode_s": None,
             "queue_s": 0.0,
             "transfer_s": 0.095,
         }
@@ -147,7 +149,7 @@ def test_the_same_seed_gives_the_same_report_byte_for_byte() -> None:
 
 def test_the_report_has_every_figure_of_its_contract() -> None:
     figures = report(simulate(scaled(1)), wall_s=2.0)
-    latencies = ["ttft_s", "tpot_s", "itl_s", "e2e_s", "queue_s", "transfer_s"]
+    latencies = ["ttft_s", "tpot_s", "itl_s", "e2e_s", "encode_s", "queue_s", "transfer_s"]
     assert list(figures) == [
         *("requests", "finished", "refused", "duration_s", "interrupted_at_s", "wall_s"),
         "requests_per_s",

@@ -117,6 +117,7 @@ class Engine:
         self._loading: set[str] = set()
         self._arrived: list[Sequence] = []  # loaded while a step ran: they join the next one
         self._step: Step | None = None
+        self._encodes = False  # as long as nothing has brought images
 
     # -- what comes in and goes out ---------------------------------------------------------------
 
@@ -132,6 +133,8 @@ class Engine:
         self._check(sequence)
         sequence.computed_tokens = min(sequence.cached_tokens, sequence.input_tokens - 1)
         self._known[sequence.key] = sequence
+        if sequence.encode_s > 0:
+            self._encodes = True
         self.waiting.append(sequence)
 
     def next_load(self) -> Sequence | None:
@@ -189,6 +192,8 @@ class Engine:
         if chunks:
             spans = [(start, end) for _, start, end in chunks]
             step_s = self.times.step_s(spans, decoding, self.batch.context_tokens)
+            if self._encodes:
+                step_s += _encode_s(chunks)
             self._step = Step(decoding, chunks, step_s)
         elif decoding:
             self._step = self._run(decoding, most)
@@ -392,3 +397,12 @@ class Engine:
             raise InvalidInputError("input_tokens", tokens, allowed)
         if sequence.key in self._known:
             raise InvalidInputError("key", sequence.key, "one that is not here already")
+
+
+def _encode_s(chunks: tuple[Chunk, ...]) -> float:
+    """Seconds of the encoder for what these chunks begin, which are spent then."""
+    seconds = 0.0
+    for sequence, _, _ in chunks:
+        seconds += sequence.encode_s
+        sequence.encode_s = 0.0
+    return seconds

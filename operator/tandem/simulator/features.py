@@ -1,6 +1,7 @@
 """What a simulated fleet can do besides the plain path, all off by default."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 
 from tandem.api.role import Role
 from tandem.perf.engine_profile import EngineProfile
@@ -20,6 +21,29 @@ class Handover:
     lease_s: float = (
         30.0  # prefilled KV waits so long for its decode leg to be sent; vLLM's default
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encode:
+    """Encoders of images and the like, in front of prefill; all is free of charge by default.
+
+    A request with encode tokens takes `fixed_s` and `s_per_token` for each of them. `pods` 0: prefill pods
+    encode, in the step that begins the prompt, as an engine that does both does. Above 0: so many pods of
+    their own, of one accelerator each, do, before the request is queued for prefill.
+    """
+
+    fixed_s: float = 0.0
+    s_per_token: float = 0.0
+    pods: int = 0
+
+    @property
+    def costs(self) -> bool:
+        """Whether it takes any time."""
+        return self.fixed_s > 0 or self.s_per_token > 0
+
+    def seconds(self, tokens: int) -> float:
+        """Of one request."""
+        return self.fixed_s + self.s_per_token * tokens if tokens else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,3 +114,12 @@ class ClusterFeatures:
     node_accelerators: int = 8
     missed_scrapes: float = 0.0
     failures: tuple[Failure, ...] = ()
+
+
+def switched_on(*features: Handover | EngineFeatures | Encode | ClusterFeatures) -> Iterator[str]:
+    """What differs from the plain path, by its name and value, for whoever reads a report."""
+    for feature in features:
+        for field in fields(feature):
+            value = getattr(feature, field.name)
+            if value != field.default:
+                yield f"{field.name} = {value}"

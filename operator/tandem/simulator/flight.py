@@ -26,6 +26,7 @@ class Flight:
         position: of the request in its trace.
         arrival_s: when it came; a closed loop's later turns come when the loop lets them.
         source: the pod that has its KV until the decode pod does.
+        encoded_s: an encode pod was done with it; None where it went to none.
         started_s: its first prefill began.
 
     """
@@ -38,6 +39,7 @@ class Flight:
         self.source: EnginePod | None = None
         self.decode: EnginePod | None = None
         self.cached_tokens = 0
+        self.encoded_s: float | None = None
         self.started_s: float | None = None
         self.prefilled_s: float | None = None
         self.pull_began_s: float | None = None

@@ -1,6 +1,6 @@
 """The gateway in virtual time: the real router's queue and choices, tandem.gateway's order of calls.
 
-A request is enqueued, prefilled on the pod that the router picks, handed to a decode pod when its
+A request is encoded where it has something to encode, enqueued, prefilled on the pod that the router picks, handed to a decode pod when its
 prefill leg ends (when it begins, if KV is pushed), and decoded. No prefill begins while no decode pod
 could take its KV; KV that no decode leg was sent for within its lease is prefilled again. Where a pod
 dies, those of whom no token came yet begin again; the others fail.
@@ -14,6 +14,7 @@ from tandem.perf.sequence import Sequence
 from tandem.routing.model import RoutePod, RouteRequest
 from tandem.routing.router import Router
 from tandem.simulator.clock import Clock
+from tandem.simulator.encoders import Encoders
 from tandem.simulator.flight import Flight, Outcome
 from tandem.simulator.measure import Measurements
 from tandem.simulator.pod import EnginePod, PodEvents
@@ -44,6 +45,9 @@ class Gateway(PodEvents):
         )
         self.measured = Measurements()
         self.reception = Reception(clock, scenario, self.router, self.measured)
+        self._encode = scenario.encode
+        self._encodes = scenario.encode.costs
+        self._encoders = Encoders(clock, scenario.encode.pods, self._encoded)
         self._on_ended = on_ended
         self._pods: dict[str, EnginePod] = {}
         self._flights: dict[str, Flight] = {}
@@ -61,6 +65,9 @@ class Gateway(PodEvents):
         self.measured.arrived(flight.arrival_s)
         if not self.reception.fits(request):
             self._end(flight, Outcome.REFUSED)
+            return
+        if self._encodes and request.encode_tokens and self._encode.pods:
+            self._encoders.encode(flight, self._encode.seconds(request.encode_tokens))
             return
         self.router.enqueue(flight.route)
         self._dispatch()
@@ -171,6 +178,18 @@ class Gateway(PodEvents):
         if self._chunk_tokens and self.router.queued_requests:
             self._deflect()
 
+    def _encoded(self, flight: Flight) -> None:
+        """An encode pod is done with a request."""
+        flight.encoded_s = self._clock.now_s
+        self.router.enqueue(flight.route)
+        self._dispatch()
+
+    def _encode_s(self, flight: Flight) -> float:
+        """What encoding adds to the first step of a prompt: all of it, where no pods are there for it."""
+        if not self._encodes or self._encode.pods:
+            return 0.0
+        return self._encode.seconds(flight.request.encode_tokens)
+
     def _prefill(self, route: RouteRequest, chosen: RoutePod) -> None:
         flight, pod = self._flights[route.key], self._pods[chosen.name]
         self._started(flight, pod)
@@ -183,6 +202,7 @@ class Gateway(PodEvents):
             output_tokens=1,
             cached_tokens=flight.cached_tokens,
             pin=True,
+            encode_s=self._encode_s(flight),
         )
         pod.serve(leg)
         emitted = int(self._prefill_emits)
@@ -198,8 +218,13 @@ class Gateway(PodEvents):
             flight, pod = self._flights[route.key], self._pods[chosen.name]
             self._started(flight, None)
             flight.decode = pod
-            tokens, output = route.input_tokens, flight.request.output_tokens
-            pod.serve(Sequence(key=route.key, input_tokens=tokens, output_tokens=output))
+            whole = Sequence(
+                key=route.key,
+                input_tokens=route.input_tokens,
+                output_tokens=flight.request.output_tokens,
+                encode_s=self._encode_s(flight),
+            )
+            pod.serve(whole)
 
     def _started(self, flight: Flight, pod: EnginePod | None) -> None:
         flight.source = pod

@@ -27,7 +27,7 @@ class PodsThen:
 
 @dataclass(slots=True)
 class _Stay:
-    role: Role
+    role: Role | None  # None of an encode pod
     profile: EngineProfile
     from_s: float
     to_s: float | None = None
@@ -50,9 +50,9 @@ class Ledger:
         self.switches = 0
         self._stays: dict[str, _Stay] = {}
         self._past: list[_Stay] = []
-        self._most: dict[Role, int] = {}
+        self._most: dict[Role | None, int] = {}
 
-    def begin(self, name: str, role: Role, profile: EngineProfile, now_s: float) -> None:
+    def begin(self, name: str, role: Role | None, profile: EngineProfile, now_s: float) -> None:
         """A pod is asked for, or has another role from now on."""
         self.switches += name in self._stays
         self.end(name, now_s)

@@ -83,7 +83,9 @@ class Observer:
         """Mean over what finished, but for what has no such time (a gap, where the answer is one token)."""
         known = seconds[ended.is_outcome(Outcome.FINISHED) & ~np.isnan(seconds)]
         return (
-            self._figure(known.mean()) if known.size else Missing("no request ended in the interval that tells it")
+            self._figure(known.mean())
+            if known.size
+            else Missing("no request ended in the interval that tells it")
         )
 
     def _mean(self, by_pod: Mapping[str, float]) -> dict[Role, Reading]:

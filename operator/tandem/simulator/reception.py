@@ -28,6 +28,8 @@ class Reception:
         self._prefill_emits = self._decode.first_token is Role.PREFILL
         self._block_tokens = scenario.engines.prefix_block_tokens
         self._priorities = dict(scenario.priorities)
+        self._encode = scenario.encode
+        self._encodes_beside = scenario.encode.costs and not scenario.encode.pods
 
     def fits(self, request: TraceRequest) -> bool:
         """Whether engines of this fleet could ever hold a request."""
@@ -44,12 +46,15 @@ class Reception:
         hash_ids = request.hash_ids if self._block_tokens else ()
         if hash_ids:
             cached = self._router.known_blocks(hash_ids) * self._block_tokens
+        service_s = self._prefill.prefill_s(tokens, cached)
+        if self._encodes_beside:
+            service_s += self._encode.seconds(request.encode_tokens)
         return RouteRequest(
             key=key,
             arrival_s=now_s,
             deadline_s=now_s + self._ttft_s,
             input_tokens=tokens,
-            service_s=self._prefill.prefill_s(tokens, cached),
+            service_s=service_s,
             after_prefill_s=after_s,
             output_tokens=self._measured.expected_output_tokens,
             priority=self._priorities.get(request.class_name, 0) if self._priorities else 0,

@@ -7,6 +7,7 @@ from tandem.simulator.flight import Flight, Outcome
 
 TIMES = (
     "arrival_s",
+    "encoded_s",
     "started_s",
     "prefilled_s",
     "pull_began_s",
@@ -15,7 +16,7 @@ TIMES = (
     "last_token_s",
     "ended_s",
 )
-WIDTH: Final = 11
+WIDTH: Final = 12
 _FLUSH: Final = 10_000  # numbers that wait
 _NAN: Final = float("nan")
 OUTCOMES = tuple(Outcome)
@@ -39,6 +40,7 @@ class Recorder:
         new.append(float(outcome))
         new.append(float(flight.cached_tokens))
         new.append(flight.arrival_s)
+        new.append(_NAN if flight.encoded_s is None else flight.encoded_s)
         new.append(_NAN if flight.started_s is None else flight.started_s)
         new.append(_NAN if flight.prefilled_s is None else flight.prefilled_s)
         new.append(_NAN if flight.pull_began_s is None else flight.pull_began_s)

@@ -38,7 +38,7 @@ def report(result: Result, wall_s: float) -> dict[str, Any]:
             for change in result.changes
         ],
         "policy": scenario.spec.policy,
-        "profile": scenario.spec.roles[Role.PREFILL].profile.name,
+        "profile": " + ".join(dict.fromkeys(scenario.spec.roles[r].profile.name for r in Role)),
         "trace": scenario.trace.name,
         "seed": scenario.seed,
         "version": __version__,

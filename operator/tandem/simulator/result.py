@@ -65,13 +65,14 @@ class Result:
         return self.met / (self.scenario.trace.duration_s or 1.0)
 
     def latencies(self) -> dict[str, Summary]:
-        """Summaries by name: TTFT, TPOT, ITL, E2E, queue and transfer."""
+        """Summaries by name: TTFT, TPOT, ITL, E2E, encode, queue and transfer."""
         table, done = self.table, self.table.is_outcome(Outcome.FINISHED)
         return {
             "ttft_s": summary(table.ttft_s[done]),
             "tpot_s": summary(table.tpot_s[done]),
             "itl_s": self.itl_s,
             "e2e_s": summary(table.e2e_s[done]),
+            "encode_s": summary(table.encode_s[done]),
             "queue_s": summary(table.queue_s[done]),
             "transfer_s": summary(table.transfer_s[done]),
         }

@@ -1,6 +1,7 @@
 """Runs one scenario to its end."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from tandem.api.role import Role
 from tandem.errors import InvalidInputError
@@ -66,6 +67,7 @@ class Run:
     def result(self) -> Result:
         """Play it to its end."""
         self.fleet.start_ready(self.scenario.replicas)
+        self._start_encoders()
         self._start_control()
         self.arrivals.start()
         with collector_at_rest():
@@ -86,6 +88,14 @@ class Run:
             changes=self.control.changes if self.control else (),
             cut_s=cut_s,
         )
+
+    def _start_encoders(self) -> None:
+        """They cost from the begin to the end."""
+        prefill = self.scenario.spec.roles[Role.PREFILL].profile
+        each_cost = prefill.cost_per_hour / prefill.accelerators
+        each = replace(prefill, accelerators=1, cost_per_hour=each_cost)
+        for number in range(self.scenario.encode.pods):
+            self.fleet.ledger.begin(f"encode-{number + 1}", None, each, 0.0)
 
     def _refuse_what_fits_nowhere(self) -> None:
         """One request too long is refused by the gateway; if all are, the user meant another fleet."""

@@ -9,7 +9,7 @@ from tandem.perf.step_times import StepTimes
 from tandem.planner.model import Memory, Plan
 from tandem.planner.observation import Observation
 from tandem.planner.spec import FleetSpec
-from tandem.simulator.features import ClusterFeatures, EngineFeatures, Handover, Pool
+from tandem.simulator.features import ClusterFeatures, Encode, EngineFeatures, Handover, Pool
 from tandem.traces.model import Trace
 
 Planner = Callable[[Observation, Memory, FleetSpec], Plan]
@@ -33,7 +33,7 @@ class Scenario:
         kernel: `closed` lets a constant decode batch run in one event, `exact` takes one an iteration.
         times: what a role's iterations really take; its profile's own formula where nothing is said.
 
-        handover, engines, cluster: what goes beyond the plain path, all off by default.
+        handover, engines, encode, cluster: what goes beyond the plain path, all off by default.
         pools: other engines of a role, taken first; its profile is for what they have no room for.
         priorities: of request classes, the lowest number first, for the order `class`.
 
@@ -50,6 +50,7 @@ class Scenario:
     kernel: str = CLOSED
     handover: Handover = field(default_factory=Handover)
     engines: EngineFeatures = field(default_factory=EngineFeatures)
+    encode: Encode = field(default_factory=Encode)
     cluster: ClusterFeatures = field(default_factory=ClusterFeatures)
     pools: Mapping[Role, tuple[Pool, ...]] = field(default_factory=lambda: MappingProxyType({}))
     priorities: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))

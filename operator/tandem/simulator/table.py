@@ -25,6 +25,7 @@ class Ended:
     outcome: Outcome
     cached_tokens: int
     arrival_s: float
+    encoded_s: float | None
     started_s: float | None
     prefilled_s: float | None
     pull_began_s: float | None
@@ -116,8 +117,14 @@ class RequestTable:
 
     @property
     def queue_s(self) -> Floats:
-        """Arrival to the begin of the first prefill."""
-        return self.times["started_s"] - self.arrival_s
+        """Arrival, or the end of the encode stage, to the begin of the first prefill."""
+        encoded_s = self.times["encoded_s"]
+        return self.times["started_s"] - np.where(np.isnan(encoded_s), self.arrival_s, encoded_s)
+
+    @property
+    def encode_s(self) -> Floats:
+        """Arrival to the end of the encode stage, the wait for it too; NaN of what went to no encode pod."""
+        return self.times["encoded_s"] - self.arrival_s
 
     @property
     def transfer_s(self) -> Floats:

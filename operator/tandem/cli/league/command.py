@@ -46,6 +46,9 @@ def run(
     cold_start: Annotated[
         list[str] | None, typer.Option(help="Asking to Ready; may be repeated. 100s.")
     ] = None,
+    start_spread: Annotated[
+        float, typer.Option(help="Variation of each stage of a cold start, drawn by the seed.")
+    ] = 0.2,
     scrape_age: Annotated[
         str, typer.Option(help="Age of traffic figures when a policy sees them.")
     ] = "15s",
@@ -98,6 +101,7 @@ def run(
         ttft=ttft or inputs.TTFT,
         tpot=tpot,
         attainment=attainment,
+        start_spread=start_spread,
         scrape_age=scrape_age,
         interval=interval,
         drain=drain,

@@ -121,6 +121,7 @@ def settings(
         tpot_s=under.tpot_s,
         attainment=under.attainment,
         cold_starts_s=tuple(cold_starts),
+        start_spread=under.start_spread,
         scrape_age_s=under.scrape_age_s,
         interval_s=under.interval_s,
         drain_s=under.drain_s,

@@ -9,8 +9,7 @@ import typer
 
 from tandem.api.role import Role
 from tandem.cli import options
-from tandem.cli.plan import answer, load
-from tandem.perf.library import profile as library_profile
+from tandem.cli.plan import answer, by_policy, load
 from tandem.planner.check import check, check_slo
 from tandem.planner.sizing import LARGEST, size
 from tandem.planner.spec import Budget, FleetSpec, RatioBounds, RoleSpec, Slo
@@ -22,7 +21,15 @@ _Ratio = Annotated[str | None, typer.Option(help="Prefill to decode replicas, su
 
 def run(
     *,
-    profile: Annotated[str, typer.Option(help="Engine profile of both roles, by name.")],
+    profile: Annotated[
+        str | None, typer.Option(help="Engine profile of both roles, by name.")
+    ] = None,
+    policy: Annotated[
+        str, typer.Option(help="Whose rule decides (tandem policies lists them).")
+    ] = by_policy.TANDEM,
+    param: Annotated[
+        list[str] | None, typer.Option(help="A parameter of the policy, NAME=VALUE; repeatable.")
+    ] = None,
     rate: Annotated[
         float | None, typer.Option(help="Requests a second; the trace's mean if not given.")
     ] = None,
@@ -65,8 +72,11 @@ def run(
 
     Lengths given as means alone are taken as constant and arrivals as Poisson; --isl-cv, --osl-cv and
     --arrival-cv, or a --trace, tell how they vary: tails cost replicas.
+
+    The rule of another --policy, made for a fleet that runs, answers with what it settles on at that load.
     """
-    engine = library_profile(profile)
+    parameters = options.parameters(param)
+    engine = by_policy.engine(profile, by_policy.rule(policy, parameters), parameters)
     bounds = {
         Role.PREFILL: options.bounds("prefill", min_prefill, max_prefill),
         Role.DECODE: options.bounds("decode", min_decode, max_decode),
@@ -88,6 +98,8 @@ def run(
             highest=options.ratio("--ratio-max", ratio_max),
         ),
         budget=Budget(accelerators=budget_accelerators),
+        policy=policy,
+        parameters=MappingProxyType(parameters),
     )
     check(spec, FLAGS)
     demand = load.demand(
@@ -98,6 +110,9 @@ def run(
         arrival_cv=arrival_cv,
         trace=trace,
     )
+    if policy != by_policy.TANDEM or parameters:
+        by_policy.run(demand, spec, is_profiled=profile is not None, as_json=as_json)
+        return
     check_slo(demand, spec, FLAGS)
     sizing = size(demand, spec)
     if as_json:

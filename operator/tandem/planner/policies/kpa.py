@@ -18,11 +18,10 @@ from math import ceil, floor
 from types import MappingProxyType
 
 from tandem.api.role import Role
-from tandem.planner import evidence
 from tandem.planner.demand import LengthMix, from_cells
 from tandem.planner.model import Memory
 from tandem.planner.observation import Missing, Observation
-from tandem.planner.policies import state, velocity
+from tandem.planner.policies import seen, state, velocity
 from tandem.planner.policies.proposal import (
     Aggressiveness,
     Parameter,
@@ -33,7 +32,7 @@ from tandem.planner.policies.proposal import (
     parameter,
 )
 from tandem.planner.queueing import decode
-from tandem.planner.readings import MOST_REQUESTS, known, usable
+from tandem.planner.readings import MOST_REQUESTS, usable
 from tandem.planner.spec import FleetSpec
 
 STABLE_S, PANIC_S = 60.0, 6.0  # stable-window, and panic-window-percentage 10 of it
@@ -138,14 +137,7 @@ def _samples(
     if isinstance(running, Missing):
         return samples
     in_flight = running * observation.pods[role].ready
-    return {**samples, now_s: in_flight + _queued(observation, spec, role)}
-
-
-def _queued(observation: Observation, spec: FleetSpec, role: Role) -> float:
-    """The gateway's queue, at the role that it waits for: elsewhere it would stand in that role's pods."""
-    waits_for = Role.DECODE if evidence.waits_for_decode(observation, spec) else Role.PREFILL
-    queued, stale_s = observation.traffic.queued_requests, spec.behavior.stale_after_s
-    return known(queued, MOST_REQUESTS, stale_s, otherwise=0.0) if role is waits_for else 0.0
+    return {**samples, now_s: in_flight + seen.queued(observation, spec, role)}
 
 
 def _holds(lengths: LengthMix, spec: FleetSpec, role: Role) -> float:

@@ -90,4 +90,5 @@ POLICY = Policy(
     aggressiveness=Aggressiveness(parameter="headroom", sweep=(0.9, 1.0, 1.15, 1.3, 1.6, 2.0, 3.0)),
     fails_where="percentiles: it meets a mean TTFT, and rounding to the nearest may overload",
     parameters=PARAMETERS,
+    instead_of_profile=("tp_max", "tp_decode"),
 )

@@ -89,6 +89,7 @@ class Policy:
         parameters: by name.
         own_order: the queue order that its source serves with, of `routing.orders`.
         needs_traffic: without figures it can only stand still.
+        instead_of_profile: parameters that together tell all that it would read off an engine profile.
 
     """
 
@@ -101,6 +102,7 @@ class Policy:
     reconstructed: tuple[str, ...] = ()
     own_order: str = "fcfs"
     needs_traffic: bool = True
+    instead_of_profile: tuple[str, ...] = ()
 
     def check(self, given: Mapping[str, float]) -> None:
         """Refuse parameters that the policy does not know, or out of range."""

@@ -45,4 +45,5 @@ POLICY = Policy(
     fails_where="demand that moves by more than the head-room that it was given",
     parameters=PARAMETERS,
     needs_traffic=False,
+    instead_of_profile=("prefill", "decode"),
 )

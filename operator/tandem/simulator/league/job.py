@@ -34,7 +34,8 @@ class Conditions:
 
     `profile` is a name or a file, `truth` names what step times are taken from (`perf.truth`), of the
     folder `data` where it is one of its tables; `digest` is of what both of them say. `least` and `most`
-    bound the replicas of each role.
+    bound the replicas of each role; `start_spread` is of each stage of a cold start, as in
+    `ClusterFeatures`.
     """
 
     profile: str
@@ -45,6 +46,7 @@ class Conditions:
     tpot_s: float
     attainment: float
     cold_start_s: float
+    start_spread: float
     scrape_age_s: float
     interval_s: float
     drain_s: float

@@ -159,6 +159,7 @@ class Settings:
     tpot_s: float
     attainment: float
     cold_starts_s: tuple[float, ...]
+    start_spread: float
     scrape_age_s: float
     interval_s: float
     drain_s: float

@@ -172,7 +172,8 @@ def _settings(outcome: Outcome) -> Iterator[tuple[str, str]]:
     yield "queue orders", ", ".join(asked.routings)
     yield "profile", asked.profile
     yield "step times from", asked.truth
-    yield "cold starts", ", ".join(map(wording.seconds, asked.cold_starts_s))
+    starts = ", ".join(map(wording.seconds, asked.cold_starts_s))
+    yield "cold starts", f"{starts}, stages vary by {asked.start_spread:.0%}"
     age, interval = wording.seconds(asked.scrape_age_s), wording.seconds(asked.interval_s)
     yield "policies look", f"every {interval}, at figures {age} old"
     yield "drain after the trace", wording.clock(asked.drain_s)
