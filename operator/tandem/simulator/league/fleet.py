@@ -5,7 +5,7 @@ minutes, its lengths (what an endless cache would hold is cached) and its uneven
 (`spec.OWN_PACE`), so that nothing but its own rule is judged.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 
 from tandem.api.role import Role
 from tandem.errors import InvalidInputError
+from tandem.perf.fit import fit_decode, fit_prefill
 from tandem.perf.library import profile as library_profile
 from tandem.perf.step_times import StepTimes
 from tandem.perf.truth import truth
@@ -29,6 +30,8 @@ from tandem.traces.columns import columns
 from tandem.traces.statistics import block_tokens, reused_tokens
 
 FIRST_S = 180.0  # of a trace, sized for in the common start: seconds of a spike weigh little in it
+_BATCH_POWERS = 9  # batches up to 256
+_LEAST_CONTEXT_POWER = 8  # contexts from 256 on
 _POWERS = 16  # batches and lengths up to 32,768
 
 
@@ -127,8 +130,28 @@ def sized(case: Case, begin_s: float, end_s: float) -> tuple[int, int]:
         ),
         arrival_ca2=_dispersion(seen.arrival_s[within] - begin_s, lasts_s),
     )
-    replicas = size(demand, fleet_spec(case.conditions)).replicas
+    replicas = size(demand, _as_it_is(case.conditions)).replicas
     return replicas[Role.PREFILL], replicas[Role.DECODE]
+
+
+def _as_it_is(conditions: Conditions) -> FleetSpec:
+    """The fleet with profiles fitted to the true step times: the fleet that stands was sized by experience.
+
+    Policies get the published profile all the same, and have to learn how far off it is.
+    """
+    spec, true = fleet_spec(conditions), _truth(conditions)
+    powers = [2**i for i in range(_POWERS)]
+    prompts = [(tokens, tokens * tokens, true.step_s([(0, tokens)], 0, 0)) for tokens in powers]
+    batches = [
+        (batch, batch * tokens, true.step_s((), batch, batch * tokens))
+        for batch in powers[:_BATCH_POWERS]
+        for tokens in powers[_LEAST_CONTEXT_POWER:]
+    ]
+    fits = {"prefill": fit_prefill(prompts).cost, "decode": fit_decode(batches).cost}
+    roles = {
+        role: replace(row, profile=replace(row.profile, **fits)) for role, row in spec.roles.items()
+    }
+    return replace(spec, roles=roles)
 
 
 def _dispersion(arrival_s: np.ndarray, lasts_s: float) -> float:
