@@ -18,10 +18,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from math import exp
 
+import numpy as np
+
 from tandem.api.role import Role
 from tandem.perf.engine_profile import DecodeCost, EngineProfile, PrefillCost
 from tandem.planner.model import Memory, Sums
-from tandem.planner.observation import LengthCounts, Missing, Observation
+from tandem.planner.observation import Missing, Observation
 from tandem.planner.readings import MOST_INTERVAL_S, MOST_REQUESTS, MOST_SHARE, usable
 from tandem.planner.spec import FleetSpec
 
@@ -37,7 +39,7 @@ def observed(observation: Observation, memory: Memory, spec: FleetSpec) -> Memor
     if not 0 < interval_s <= MOST_INTERVAL_S:
         return memory
     seen = {
-        Role.PREFILL: _prefill(observation, spec),
+        Role.PREFILL: _prefill(observation, memory, spec),
         Role.DECODE: _decode(observation, spec),
     }
     keep = exp(-interval_s / FORGET_S)
@@ -50,7 +52,11 @@ def observed(observation: Observation, memory: Memory, spec: FleetSpec) -> Memor
                 before.told_s * keep + pair.told_s,
                 before.requests * keep + pair.requests,
             )
-    return replace(memory, times=sums)
+    stale_s = spec.behavior.stale_after_s
+    queued = usable(observation.traffic.queued_requests, MOST_REQUESTS, stale_s)
+    return replace(
+        memory, times=sums, queued=memory.queued if isinstance(queued, Missing) else queued
+    )
 
 
 def factor(memory: Memory, role: Role) -> float:
@@ -93,21 +99,38 @@ def _scaled(profile: EngineProfile, factors: Mapping[Role, float]) -> EngineProf
     )
 
 
-def _prefill(observation: Observation, spec: FleetSpec) -> Sums | None:
-    """Busy seconds of the pods, and those that the prompts of requests that ended should have taken."""
+def _prefill(observation: Observation, memory: Memory, spec: FleetSpec) -> Sums | None:
+    """Busy seconds of the pods, and those that the prompts they began should have taken.
+
+    Begun is what came and waits no longer; their lengths are those of requests that ended lately.
+    """
     traffic, stale_s = observation.traffic, spec.behavior.stale_after_s
     busy = usable(traffic.utilisation.get(Role.PREFILL), MOST_SHARE, stale_s)
+    came = usable(traffic.arrivals, MOST_REQUESTS, stale_s)
+    queued = usable(traffic.queued_requests, MOST_REQUESTS, stale_s)
     pods = observation.pods.get(Role.PREFILL)
-    if isinstance(busy, Missing) or pods is None or not isinstance(traffic.lengths, LengthCounts):
+    if isinstance(busy, Missing) or isinstance(came, Missing) or isinstance(queued, Missing):
         return None
-    profile = spec.roles[Role.PREFILL].profile
-    told_s = requests = 0.0
-    for inputs, cached, _, count in traffic.lengths.cells:
-        if not (0 < inputs and 0 <= count <= MOST_REQUESTS):
-            return None
-        told_s += count * profile.prefill_s(inputs, min(cached, inputs - 1))
-        requests += count
-    return Sums(busy * pods.ready * traffic.interval_s, told_s, requests)
+    if pods is None or not memory.cells:
+        return None
+    begun = came - (queued - memory.queued)
+    if begun <= 0:
+        return None
+    told_s = begun * _mean_prefill_s(memory, spec.roles[Role.PREFILL].profile)
+    return Sums(busy * pods.ready * traffic.interval_s, told_s, begun)
+
+
+def _mean_prefill_s(memory: Memory, profile: EngineProfile) -> float:
+    """Of the prompts that are remembered, each alone in chunks of the engine's budget."""
+    inputs, cached, _, weights = np.array(memory.cells).T
+    known = np.minimum(cached, inputs - 1)
+    new, cost = inputs - known, profile.prefill
+    seconds = (
+        np.ceil(new / profile.batch_tokens) * cost.a_s
+        + cost.b_s_per_token * new
+        + cost.c_s_per_token2 * (inputs**2 - known**2)
+    )
+    return float(weights @ seconds / weights.sum())
 
 
 def _decode(observation: Observation, spec: FleetSpec) -> Sums | None:

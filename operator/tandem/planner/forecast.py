@@ -1,14 +1,20 @@
 """Forecast: the rate to be ready for when a pod asked for now is there.
 
-    (√level + Q[√x(s + h) − √x(s)])²
+    max((√level + m)², R), held for as long as a lower wish has to stand
 
-Level and x are rates over a window at least as long as the cold start; Q is a quantile of how much x has
-moved within the lead time h. Square roots, because counts of a Poisson stream then have the same spread
-at any rate, and because differences of logarithms explode after idle minutes. Until enough has been seen
-Q leans on a prior spread: a fleet that starts knows nothing of its traffic.
+The level is the rate over a window longer than the cold start. The move m follows it with a distance; the
+reserve R stands whatever the level is. Both are chosen together, anew at each look, by playing every pair
+of them back over the last hour: of those that would have left no more than the share `shortage` of all
+arrivals beyond what was ready, the one that would have cost least. So a fleet whose traffic is nearly
+stationary stands still, one that sees rare bursts keeps a reserve for them, one whose traffic drifts
+follows it, and nobody says which of them it is. Arrivals beyond what is ready weigh by their number: a
+burst counts for as much as it brings.
 
-Source: a throw-away league on five real traces, where this beat trends and last values; settings are leads
-from there, not results.
+Square roots, because counts of a Poisson stream then have the same spread at any rate, and because
+differences of logarithms explode after idle minutes. Until enough has been seen the answer leans on a
+prior spread: a fleet that starts knows nothing of its traffic.
+
+Source: this project (docs/concepts/queueing-model.md); the square roots from a throw-away league.
 """
 
 from dataclasses import dataclass
@@ -17,58 +23,33 @@ import numpy as np
 from scipy.special import ndtri
 
 from tandem.planner.demand import Floats
+from tandem.planner.history import History
 from tandem.planner.memory import Rates
 
-SAMPLES_PER_WINDOW = 4
+MOST_STEP_S = 30.0  # between two moments that are played back; as coarse as what is remembered
+STEPS_A_LEAD = 3.0
 PRIOR_SAMPLES = 4.0  # independent lead times after which the prior has half the say
-MOST_GROWTH = 2.0  # cap of the forecast over the highest rate seen within the hour
-LEAST_COVER = 0.1  # of a window that must have been observed for its rate to count
+PRIOR_QUANTILE = 0.82  # of the assumed spread
+# m as shares of the root of the mean rate, and R as quantiles of the rates that were seen.
+MOVES = np.array([0.0, 0.02, 0.05, 0.08, 0.12, 0.17, 0.23, 0.3, 0.4, 0.55, 0.75, 1.0])
+RESERVES = np.array([0.0, 0.5, 0.75, 0.85, 0.92, 0.96, 0.98, 1.0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """Rates in requests a second: over the window until now, and to be ready for; how often x was seen."""
+    """Rates in requests a second: over the window until now, and to be ready for; how often it was seen.
+
+    `reserve_rps` is what stands whatever the level is.
+    """
 
     level_rps: float
     rate_rps: float
+    reserve_rps: float
     samples: float
 
 
-class History:
-    """Arrivals of the last hour as two functions of time: how many came, and how long one looked."""
-
-    def __init__(self, rates: Rates) -> None:
-        table = np.array(rates, dtype=np.float64).reshape(-1, 3)
-        ends, intervals, counts = table.T
-        starts = np.maximum(ends - intervals, np.concatenate([[-np.inf], ends[:-1]]))
-        self._times = np.column_stack([starts, ends]).ravel()
-        self._arrived = np.cumsum(np.column_stack([np.zeros_like(counts), counts]).ravel())
-        self._watched = np.cumsum(np.column_stack([np.zeros_like(counts), ends - starts]).ravel())
-
-    @property
-    def span_s(self) -> float:
-        """From the first look to the last."""
-        return float(self._times[-1] - self._times[0])
-
-    @property
-    def end_s(self) -> float:
-        """When it was looked at last."""
-        return float(self._times[-1])
-
-    def rates_rps(self, ends_s: Floats, window_s: float) -> Floats:
-        """The rate over the window before each time; NaN where too little of it was watched."""
-        arrived = self._within(self._arrived, ends_s, window_s)
-        watched = self._within(self._watched, ends_s, window_s)
-        enough = watched > LEAST_COVER * min(window_s, max(self.span_s, 1e-9))
-        return np.divide(arrived, watched, out=np.full_like(arrived, np.nan), where=enough)
-
-    def _within(self, total: Floats, ends_s: Floats, window_s: float) -> Floats:
-        at = np.interp(ends_s, self._times, total)
-        return at - np.interp(ends_s - window_s, self._times, total)
-
-
 def forecast(
-    rates: Rates, *, window_s: float, lead_s: float, quantile: float, prior: float
+    rates: Rates, *, window_s: float, lead_s: float, hold_s: float, shortage: float, prior: float
 ) -> Forecast | None:
     """What to be ready for `lead_s` from the last look on; None when nothing was watched.
 
@@ -77,26 +58,51 @@ def forecast(
     if not rates:
         return None
     history = History(rates)
-    step_s = window_s / SAMPLES_PER_WINDOW
+    step_s = min(max(lead_s / STEPS_A_LEAD, 1.0), MOST_STEP_S)
     ends_s = np.arange(history.end_s, history.end_s - history.span_s, -step_s)
-    roots = np.sqrt(history.rates_rps(ends_s, window_s))
-    level = float(roots[0]) if len(roots) and np.isfinite(roots[0]) else float("nan")
-    if not np.isfinite(level):
+    levels = history.rates_rps(ends_s, window_s)
+    if not len(levels) or not np.isfinite(levels[0]):
         return None
-    residual, samples = _residual(roots, round(lead_s / step_s), quantile)
+    lag = max(1, round(lead_s / step_s))
+    samples = max(0, len(levels) - lag) / max(lag, 1)
+    level_rps = float(levels[0])
+    assumed_rps = level_rps * (1 + float(ndtri(PRIOR_QUANTILE)) * prior / 2) ** 2
+    if samples == 0:
+        return Forecast(
+            level_rps=level_rps, rate_rps=assumed_rps, reserve_rps=0.0, samples=0.0
+        )
+    seen = np.nan_to_num(history.rates_rps(ends_s, step_s), nan=0.0)
+    move, reserve_rps = _best(
+        np.nan_to_num(levels, nan=0.0), seen, lag, max(1, round(hold_s / step_s)), shortage
+    )
+    learnt_rps = min(max((np.sqrt(level_rps) + move) ** 2, reserve_rps), max(seen.max(), level_rps))
     trust = samples / (samples + PRIOR_SAMPLES)
-    assumed = float(ndtri(quantile)) * prior / 2 * level  # √(x(1 + p)) ≈ √x(1 + p/2)
-    rise = trust * residual + (1 - trust) * assumed
-    highest = float(np.nanmax(roots)) ** 2
-    rate_rps = min(max(level + rise, 0.0) ** 2, MOST_GROWTH * highest)
-    return Forecast(level_rps=level**2, rate_rps=rate_rps, samples=samples)
+    rate_rps = trust * learnt_rps + (1 - trust) * max(assumed_rps, reserve_rps)
+    return Forecast(
+        level_rps=level_rps, rate_rps=float(rate_rps), reserve_rps=reserve_rps, samples=samples
+    )
 
 
-def _residual(roots: Floats, lag: int, quantile: float) -> tuple[float, float]:
-    """The quantile of moves over `lag` samples, and how many of them are independent."""
-    lag = max(lag, 1)
-    moves = roots[:-lag] - roots[lag:]  # newest first
-    moves = moves[np.isfinite(moves)]
-    if not len(moves):
-        return 0.0, 0.0
-    return float(np.quantile(moves, quantile)), len(moves) / max(lag, SAMPLES_PER_WINDOW)
+def _best(
+    levels: Floats, seen: Floats, lag: int, hold: int, shortage: float
+) -> tuple[float, float]:
+    """(m, R) that would have been cheapest; arrays are newest first.
+
+    Where no pair would have left so little short, the one that left least.
+    """
+    moves = MOVES * np.sqrt(seen.mean())
+    reserves = np.quantile(seen, RESERVES)
+    follows = (np.sqrt(levels)[None, :] + moves[:, None]) ** 2
+    ready = np.maximum(follows[:, None, :], reserves[None, :, None])
+    ready = np.minimum(ready, max(seen.max(), levels.max()))
+    held = ready.copy()
+    for older in range(1, min(hold, len(levels) - 1) + 1):
+        np.maximum(held[..., :-older], ready[..., older:], out=held[..., :-older])
+    came = seen[: len(seen) - lag]
+    short = np.maximum(came - held[..., lag:], 0.0).sum(axis=-1) / max(came.sum(), 1e-9)
+    cost = held[..., lag:].mean(axis=-1)
+    worth = np.where(short <= shortage, cost, np.inf)
+    if not np.isfinite(worth).any():
+        worth = short + 1e-9 * cost
+    row, column = np.unravel_index(int(np.argmin(worth)), worth.shape)
+    return float(moves[row]), float(reserves[column])

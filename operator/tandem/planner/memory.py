@@ -77,6 +77,7 @@ def to_json(memory: Memory) -> str:
             "dispersion": round(memory.dispersion, 4),
             "wishes": {str(role): list(wishes) for role, wishes in memory.wishes.items()},
             "times": {str(role): list(astuple(sums)) for role, sums in memory.times.items()},
+            "queued": memory.queued,
             "facts": dict(memory.facts),
         },
         separators=(",", ":"),
@@ -105,6 +106,7 @@ def _memory(stored: Mapping[str, Any]) -> Memory:
             Role(role): tuple((row[0], int(row[1])) for row in (_row(wish, 2) for wish in wishes))
             for role, wishes in stored["wishes"].items()
         },
+        queued=_number(stored.get("queued", 0.0)),
         times={
             Role(role): Sums(*_row(sums, 3)) for role, sums in stored.get("times", {}).items()
         },

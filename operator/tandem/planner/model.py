@@ -84,6 +84,7 @@ class Memory:
         dispersion: smoothed index of dispersion of arrivals.
         wishes: per role, (time s, unclamped wish) of the scale-down window, oldest first.
         times: per role, what its engines' work took against what their profile tells (`calibration`).
+        queued: requests that waited for prefill at the last look.
         facts: numbers of a policy's own, by name.
 
     """
@@ -94,6 +95,7 @@ class Memory:
     dispersion: float = 1.0
     wishes: Mapping[Role, tuple[tuple[float, int], ...]] = field(default_factory=dict)
     times: Mapping[Role, Sums] = field(default_factory=dict)
+    queued: float = 0.0
     facts: Mapping[str, float] = field(default_factory=dict)
 
 

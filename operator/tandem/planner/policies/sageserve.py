@@ -22,7 +22,7 @@ import numpy as np
 
 from tandem.api.role import Role
 from tandem.planner.demand import Demand, LengthMix, from_cells
-from tandem.planner.forecast import History
+from tandem.planner.history import History
 from tandem.planner.model import Memory
 from tandem.planner.observation import Missing, Observation
 from tandem.planner.policies import seen, state, velocity

@@ -13,16 +13,19 @@ far above their own mean that are shorter than a cold start: only a standing res
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from tandem.api.role import Role
-from tandem.planner import evidence
+from tandem.planner import evidence, feedback
 from tandem.planner.calibration import calibrated
 from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, LengthMix, from_cells
 from tandem.planner.evidence import Need
+from tandem.planner.feedback import Ease
 from tandem.planner.forecast import Forecast, forecast
 from tandem.planner.model import Memory
 from tandem.planner.observation import Observation
+from tandem.planner.policies import state
 from tandem.planner.policies.proposal import (
     Aggressiveness,
     Parameter,
@@ -33,7 +36,7 @@ from tandem.planner.policies.proposal import (
     held,
     parameter,
 )
-from tandem.planner.queueing.tandem import Tandem
+from tandem.planner.queueing.tandem import UNLIMITED, Tandem
 from tandem.planner.sizing import Sizing, size
 from tandem.planner.spec import FleetSpec
 
@@ -46,8 +49,11 @@ LEAST_LEAD_S = 2.0  # warm pods: the window still holds a few arrivals
 
 PARAMETERS = MappingProxyType(
     {
-        "quantile": Parameter(
-            default=0.82, least=0.5, most=0.999, meaning="of the moves of the rate to be ready for"
+        "shortage": Parameter(
+            default=0.003,
+            least=0.0,
+            most=0.5,
+            meaning="share of arrivals that may come beyond what is ready",
         ),
         "spread": Parameter(
             default=0.25,
@@ -62,14 +68,22 @@ PARAMETERS = MappingProxyType(
 def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposal:
     """The pair for what will come; as it is while nothing is known of arrivals or lengths."""
     spec = calibrated(spec, memory)
+    ease = state.recalled(Ease, "ease", memory.facts, Ease())
     lengths = from_cells(memory.cells)
-    expected = _expected(memory, spec)
+    expected = _expected(memory, spec, ease)
     if lengths is None or expected is None:
         why = "no arrivals seen yet" if expected is None else "no request has finished yet"
-        return held(observation, f"{why}, so there is nothing to size for")
-    starts = _is_starting(observation, memory, spec)
-    sizings = _sizings(expected, lengths, memory, spec, level_only=starts)
+        return replace(
+            held(observation, f"{why}, so there is nothing to size for"), facts=memory.facts
+        )
     level = Demand(rate_rps=expected[Role.PREFILL].level_rps, lengths=lengths)
+    unreachable = 1 - Tandem(level, spec).attainment(UNLIMITED, UNLIMITED)
+    ease = feedback.observed(ease, observation, spec, unreachable)
+    spec = feedback.eased(spec, ease, unreachable)
+    starts = _is_starting(observation, memory, spec)
+    sizings = _sizings(
+        expected, lengths, memory, spec, growth=ease.growth, level_only=starts
+    )
     tandem = Tandem(level, spec)
     needs = {
         Role.PREFILL: evidence.backlog(observation, spec, tandem),
@@ -86,17 +100,19 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
         notes=_notes(sizings[Role.PREFILL], starts=starts),
         runner_up=sizings[Role.PREFILL].runner_up,
         hold_s=HOLD * _lead_s(spec),
+        facts=state.facts(ease=ease),
     )
 
 
-def _expected(memory: Memory, spec: FleetSpec) -> Mapping[Role, Forecast] | None:
+def _expected(memory: Memory, spec: FleetSpec, ease: Ease) -> Mapping[Role, Forecast] | None:
     """The forecast at each role's lead time; None before the first arrivals were seen."""
     expected = {
         role: forecast(
             memory.rates,
             window_s=WINDOW * _lead_s(spec),
             lead_s=spec.roles[role].lead_time_s,
-            quantile=parameter(spec, PARAMETERS, "quantile"),
+            hold_s=HOLD * _lead_s(spec),
+            shortage=parameter(spec, PARAMETERS, "shortage") * 2.0**ease.doublings,
             prior=parameter(spec, PARAMETERS, "spread"),
         )
         for role in Role
@@ -111,11 +127,14 @@ def _sizings(
     memory: Memory,
     spec: FleetSpec,
     *,
+    growth: float,
     level_only: bool,
 ) -> Mapping[Role, Sizing]:
     """The answer at each role's own rate; roles of one lead time share it."""
     ca2 = min(memory.dispersion, MOST_ARRIVAL_CA2)
-    rates = {role: e.level_rps if level_only else e.rate_rps for role, e in expected.items()}
+    rates = {
+        role: growth * (e.level_rps if level_only else e.rate_rps) for role, e in expected.items()
+    }
     answers = {
         rate: size(Demand(rate_rps=rate, lengths=lengths, arrival_ca2=ca2), spec, spare=SPARE)
         for rate in sorted(set(rates.values()))
@@ -159,7 +178,7 @@ POLICY = Policy(
     source="this project, docs/concepts/queueing-model.md",
     provenance=Provenance.CODE,
     aggressiveness=Aggressiveness(
-        parameter="quantile", sweep=(0.5, 0.6, 0.7, 0.82, 0.9, 0.96, 0.99)
+        parameter="shortage", sweep=(0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0)
     ),
     fails_where="rare bursts far above their mean and shorter than a cold start",
     parameters=PARAMETERS,

@@ -10,7 +10,7 @@ import numpy as np
 from tandem.api.role import Role
 from tandem.perf.engine_profile import EngineProfile
 from tandem.planner.demand import Demand, LengthMix, from_cells
-from tandem.planner.forecast import History
+from tandem.planner.history import History
 from tandem.planner.model import Memory
 from tandem.planner.queueing import decode
 from tandem.planner.spec import FleetSpec

@@ -1,0 +1,90 @@
+"""Feedback: by how much what is asked for may be eased, or must be tightened, given what users get.
+
+Models and forecasts are wrong in ways that they can't see. So the miss share of requests that ended is set
+against the error budget, and the integral of their distance, in doublings, becomes the `ease`: sizing may
+miss 2^ease times the budget, and so many times more arrivals may come beyond what is ready.
+
+It tightens quickly, for misses hurt, and eases slowly, for the calm may be chance. While pods of a role
+start, what is missed tells of the fleet before, so it does not tighten further (anti-windup); missing
+figures move nothing.
+
+Source: this project; an integral controller in log2 with asymmetric gains.
+"""
+
+from dataclasses import dataclass, replace
+from math import exp, log2
+
+from tandem.api.role import Role
+from tandem.planner.observation import Missing, Observation
+from tandem.planner.readings import MOST_INTERVAL_S, MOST_REQUESTS, usable
+from tandem.planner.spec import FleetSpec
+
+AIM = 0.5  # of the error budget: half of it stays for what nobody saw coming
+LEAST_AIM = 0.25  # of it, where requests that no fleet serves in time have used up the rest
+FORGET_S = 600.0  # of misses and of requests that ended
+PRIOR_REQUESTS = 100.0  # that missed as often as is aimed at
+EASE_S, TIGHTEN_S = 600.0, 120.0  # for a doubling, at a distance of one doubling
+MOST_EASE, LEAST_EASE = 4.0, -4.0
+MOST_DISTANCE = 2.0  # doublings that count at once
+GROWTH = 0.15  # doublings of the rate for each that the budget is tightened by
+MOST_SHARE = 0.3  # of requests that sizing gives up at most
+
+
+@dataclass(frozen=True, slots=True)
+class Ease:
+    """Requests that missed a target, of how many that ended, both fading; doublings of the error budget."""
+
+    missed: float = 0.0
+    judged: float = 0.0
+    doublings: float = 0.0
+
+    @property
+    def growth(self) -> float:
+        """What to multiply a rate by where a tighter budget alone would not do."""
+        return 2.0 ** (GROWTH * max(-self.doublings, 0.0))
+
+
+def eased(spec: FleetSpec, ease: Ease, unreachable: float) -> FleetSpec:
+    """The fleet with the attainment that sizing has to aim at now.
+
+    Never so much that requests which no fleet serves in time leave less than a part of the budget: the
+    last of it would be bought dearly.
+    """
+    error_budget = 1 - spec.slo.attainment
+    share = max(error_budget * 2.0**ease.doublings, unreachable + LEAST_AIM * error_budget)
+    return replace(spec, slo=replace(spec.slo, attainment=1 - min(share, MOST_SHARE)))
+
+
+def observed(
+    ease: Ease, observation: Observation, spec: FleetSpec, unreachable: float
+) -> Ease:
+    """After one more interval; `unreachable` is the share of requests that no fleet serves in time."""
+    traffic, stale_s = observation.traffic, spec.behavior.stale_after_s
+    interval_s = traffic.interval_s
+    ended = usable(traffic.finished, MOST_REQUESTS, stale_s)
+    met = usable(traffic.met_both, MOST_REQUESTS, stale_s)
+    if isinstance(ended, Missing) or isinstance(met, Missing):
+        return ease
+    if not 0 < interval_s <= MOST_INTERVAL_S:
+        return ease
+    keep = exp(-interval_s / FORGET_S)
+    ease = replace(
+        ease,
+        missed=ease.missed * keep + max(ended - met, 0.0),
+        judged=ease.judged * keep + ended,
+    )
+    moved = _distance(ease, spec, unreachable) * interval_s
+    starting = any(observation.pods[role].starting for role in Role if role in observation.pods)
+    if moved < 0 and starting:
+        return ease
+    doublings = ease.doublings + moved / (EASE_S if moved > 0 else TIGHTEN_S)
+    return replace(ease, doublings=max(LEAST_EASE, min(MOST_EASE, doublings)))
+
+
+def _distance(ease: Ease, spec: FleetSpec, unreachable: float) -> float:
+    """Doublings from the misses to what is aimed at; negative where too many miss."""
+    error_budget = 1 - spec.slo.attainment
+    aim = max(AIM * error_budget - unreachable, LEAST_AIM * error_budget)
+    missed = max(ease.missed - unreachable * ease.judged, 0.0)
+    share = (missed + PRIOR_REQUESTS * aim) / (ease.judged + PRIOR_REQUESTS)
+    return max(-MOST_DISTANCE, min(MOST_DISTANCE, log2(aim / max(share, 1e-9))))
