@@ -49,15 +49,21 @@ def test_a_fleet_of_the_right_size_stands_still() -> None:
     assert len(set(list(pods.values())[60:])) <= 2
 
 
-def test_a_step_up_is_followed_within_a_window_and_down_after_the_hold() -> None:
+def test_a_step_up_is_followed_within_a_window_and_stood_ready_for_after_it() -> None:
+    """Half of what came had come faster than pods start: a reserve is what meets the next one."""
     pods = at(played(lambda now_s: 60.0 if 300 <= now_s < 600 else 10.0, 900.0))
     high = counts(size(demand(60.0), CALM).replicas)
 
     assert pods[295.0][0] < high[0]
     assert pods[335.0][0] >= high[0]  # 1.5 lead times after the step
     assert pods[600.0] >= high
-    assert pods[650.0] >= high  # no wish of the last minute was for less
-    assert pods[750.0][0] <= 3
+    assert pods[900.0][0] >= high[0] - 1
+
+
+def test_a_rate_that_falls_slowly_takes_the_fleet_along() -> None:
+    pods = at(played(lambda now_s: max(10.0, 60.0 - 0.05 * now_s), 1500.0))
+    assert pods[200.0] > pods[1500.0]
+    assert pods[1500.0][0] <= counts(size(demand(15.0), CALM).replicas)[0] + 1
 
 
 def test_nothing_is_taken_from_a_fleet_that_has_just_started() -> None:
@@ -114,12 +120,20 @@ def test_data_that_stops_holds_what_there_is() -> None:
     assert {role: d.target for role, d in decided.roles.items()} == pair(*pods)
 
 
-def test_traffic_that_ends_leaves_the_minimum() -> None:
+def test_traffic_that_fades_leaves_the_minimum() -> None:
     asked = replace(CALM, roles=spec(low=(2, 1), lead_time_s=20.0).roles)
-    pods = at(played(lambda now_s: 40.0 if now_s < 300 else 0.0, 900.0, asked))
+    pods = at(played(lambda now_s: max(0.0, 40.0 - now_s / 40), 2000.0, asked))
 
     assert pods[300.0][0] > 2
-    assert pods[900.0] == (2, 1)
+    assert pods[2000.0] == (2, 1)
+
+
+def test_traffic_that_breaks_off_is_stood_ready_for_within_the_hour() -> None:
+    asked = replace(CALM, roles=spec(low=(2, 1), lead_time_s=20.0).roles)
+    pods = at(played(lambda now_s: 40.0 if now_s < 600 else 0.0, 4500.0, asked))
+
+    assert pods[900.0][0] > 2
+    assert pods[4500.0] == (2, 1)
 
 
 def test_each_limit_that_bit_is_told_with_its_numbers() -> None:

@@ -19,7 +19,7 @@ from tandem.planner.observation import Missing, Observation
 from tandem.planner.readings import MOST_INTERVAL_S, MOST_REQUESTS, usable
 from tandem.planner.spec import FleetSpec
 
-AIM = 0.5  # of the error budget: half of it stays for what nobody saw coming
+AIM = 0.65  # of the error budget: the rest stays for what nobody saw coming
 LEAST_AIM = 0.25  # of it, where requests that no fleet serves in time have used up the rest
 FORGET_S = 600.0  # of misses and of requests that ended
 PRIOR_REQUESTS = 100.0  # that missed as often as is aimed at

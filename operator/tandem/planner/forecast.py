@@ -4,7 +4,7 @@
 
 The level is the rate over a window longer than the cold start. The move m follows it with a distance; the
 reserve R stands whatever the level is. Both are chosen together, anew at each look, by playing every pair
-of them back over the last hour: of those that would have left no more than the share `shortage` of all
+of them back over the last hour, forth and backwards in time: of those that would have left no more than the share `shortage` of all
 arrivals beyond what was ready, the one that would have cost least. So a fleet whose traffic is nearly
 stationary stands still, one that sees rare bursts keeps a reserve for them, one whose traffic drifts
 follows it, and nobody says which of them it is. Arrivals beyond what is ready weigh by their number: a
@@ -64,7 +64,9 @@ def forecast(
     if not len(levels) or not np.isfinite(levels[0]):
         return None
     lag = max(1, round(lead_s / step_s))
-    samples = max(0, len(levels) - lag) / max(lag, 1)
+    watched = np.isfinite(levels)
+    count = int(np.flatnonzero(watched)[-1]) + 1  # from the first look on that told something
+    samples = max(0, count - lag) / lag
     level_rps = float(levels[0])
     assumed_rps = level_rps * (1 + float(ndtri(PRIOR_QUANTILE)) * prior / 2) ** 2
     if samples == 0:
@@ -72,9 +74,11 @@ def forecast(
             level_rps=level_rps, rate_rps=assumed_rps, reserve_rps=0.0, samples=0.0
         )
     seen = np.nan_to_num(history.rates_rps(ends_s, step_s), nan=0.0)
-    move, reserve_rps = _best(
-        np.nan_to_num(levels, nan=0.0), seen, lag, max(1, round(hold_s / step_s)), shortage
-    )
+    hold = max(1, round(hold_s / step_s))
+    ahead = history.rates_rps(ends_s + window_s, window_s)[:count]
+    forth = _Path(levels[:count], seen[:count])
+    back = _Path(ahead[::-1], seen[:count][::-1])
+    move, reserve_rps = _best((forth, back), lag, hold, shortage)
     learnt_rps = min(max((np.sqrt(level_rps) + move) ** 2, reserve_rps), max(seen.max(), level_rps))
     trust = samples / (samples + PRIOR_SAMPLES)
     rate_rps = trust * learnt_rps + (1 - trust) * max(assumed_rps, reserve_rps)
@@ -83,24 +87,44 @@ def forecast(
     )
 
 
-def _best(
-    levels: Floats, seen: Floats, lag: int, hold: int, shortage: float
-) -> tuple[float, float]:
-    """(m, R) that would have been cheapest; arrays are newest first.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Path:
+    """Levels that were known at moments, and rates that came at them; newest first, NaN where unknown."""
 
+    levels: Floats
+    seen: Floats
+
+    def played(
+        self, moves: Floats, reserves: Floats, most_rps: float, lag: int, hold: int
+    ) -> tuple[Floats, float, Floats]:
+        """Arrivals beyond what was ready, all arrivals, and the mean of what was; by (m, R)."""
+        known = np.isfinite(self.levels)
+        roots = np.sqrt(np.where(known, self.levels, 0.0))
+        follows = (roots[None, :] + moves[:, None]) ** 2
+        ready = np.maximum(follows[:, None, :], reserves[None, :, None])
+        held = np.minimum(ready, most_rps)
+        ready = held.copy()
+        for older in range(1, min(hold, len(roots) - 1) + 1):
+            np.maximum(held[..., :-older], ready[..., older:], out=held[..., :-older])
+        came = np.where(known[lag:], self.seen[: len(self.seen) - lag], 0.0)
+        short = np.maximum(came - held[..., lag:], 0.0).sum(axis=-1)
+        return short, float(came.sum()), held.mean(axis=-1)
+
+
+def _best(
+    paths: tuple[_Path, _Path], lag: int, hold: int, shortage: float
+) -> tuple[float, float]:
+    """(m, R) that would have been cheapest, time running forth and back.
+
+    Traffic that broke off may come back as it went: what fell faster than pods start counts as what rose.
     Where no pair would have left so little short, the one that left least.
     """
-    moves = MOVES * np.sqrt(seen.mean())
-    reserves = np.quantile(seen, RESERVES)
-    follows = (np.sqrt(levels)[None, :] + moves[:, None]) ** 2
-    ready = np.maximum(follows[:, None, :], reserves[None, :, None])
-    ready = np.minimum(ready, max(seen.max(), levels.max()))
-    held = ready.copy()
-    for older in range(1, min(hold, len(levels) - 1) + 1):
-        np.maximum(held[..., :-older], ready[..., older:], out=held[..., :-older])
-    came = seen[: len(seen) - lag]
-    short = np.maximum(came - held[..., lag:], 0.0).sum(axis=-1) / max(came.sum(), 1e-9)
-    cost = held[..., lag:].mean(axis=-1)
+    seen = paths[0].seen
+    most_rps = max(float(seen.max()), float(np.nanmax(paths[0].levels)))
+    moves, reserves = MOVES * np.sqrt(seen.mean()), np.quantile(seen, RESERVES)
+    played = [path.played(moves, reserves, most_rps, lag, hold) for path in paths]
+    short = sum(each[0] for each in played) / max(sum(each[1] for each in played), 1e-9)
+    cost = played[0][2]
     worth = np.where(short <= shortage, cost, np.inf)
     if not np.isfinite(worth).any():
         worth = short + 1e-9 * cost

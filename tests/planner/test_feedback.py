@@ -1,0 +1,68 @@
+"""The error budget is eased while too few miss, and tightened faster when too many do."""
+
+from dataclasses import replace
+
+import pytest
+from tests.planner.builders import spec
+
+from tandem.api.role import Role
+from tandem.planner.feedback import LEAST_EASE, MOST_EASE, Ease, eased, observed
+from tandem.planner.observation import Figure, Missing, Observation, PodCounts, Reading, Traffic
+
+SPEC = spec()
+BUDGET = 1 - SPEC.slo.attainment
+
+
+def look(ended: Reading, met: Reading, starting: int = 0, interval_s: float = 5.0) -> Observation:
+    pods = dict.fromkeys(Role, PodCounts(desired=2, ready=2, starting=starting))
+    traffic = Traffic(interval_s=interval_s, finished=ended, met_both=met)
+    return Observation(now_s=0.0, pods=pods, traffic=traffic)
+
+
+def after(minutes: float, missed: float, unreachable: float = 0.0, starting: int = 0) -> Ease:
+    """Ten requests a second, so large a share of which miss."""
+    ease = Ease()
+    for _ in range(int(minutes * 12)):
+        seen = look(Figure(50.0), Figure(50.0 * (1 - missed)), starting)
+        ease = observed(ease, seen, SPEC, unreachable)
+    return ease
+
+
+def test_a_fleet_that_misses_little_may_miss_more() -> None:
+    ease = after(20, missed=0.0)
+    assert 1 < ease.doublings <= MOST_EASE
+    assert 1 - eased(SPEC, ease, 0.0).slo.attainment == pytest.approx(BUDGET * 2**ease.doublings)
+
+
+def test_a_fleet_that_misses_too_much_is_tightened_five_times_as_fast() -> None:
+    up, down = after(4, missed=0.0).doublings, after(4, missed=4 * BUDGET).doublings
+    assert down < -2 * up < 0
+    assert after(60, missed=0.5).doublings == LEAST_EASE
+    assert after(60, missed=0.5).growth > 1
+
+
+def test_the_budget_that_is_aimed_at_moves_nothing() -> None:
+    assert after(30, missed=0.65 * BUDGET).doublings == pytest.approx(0.0, abs=1e-6)
+
+
+def test_while_pods_start_nothing_is_tightened_further() -> None:
+    assert after(10, missed=0.5, starting=1).doublings == 0.0
+    assert after(10, missed=0.0, starting=1).doublings > 0.0
+
+
+def test_requests_that_no_fleet_serves_in_time_tighten_nothing() -> None:
+    """3 % can't be served in time, and nothing else misses: more pods would not help."""
+    assert after(30, missed=0.03, unreachable=0.03).doublings > 0
+    assert 1 - eased(SPEC, Ease(doublings=-4.0), 0.03).slo.attainment > 0.03
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [Missing("no scrape"), Figure(float("nan")), Figure(-3.0), Figure(1e9), Figure(5.0, age_s=1e6)],
+)
+def test_a_figure_that_cannot_be_believed_moves_nothing(reading: Reading) -> None:
+    ease = Ease(missed=3.0, judged=200.0, doublings=-1.0)
+    assert observed(ease, look(reading, Figure(5.0)), SPEC, 0.0) == ease
+    assert observed(ease, look(Figure(5.0), reading), SPEC, 0.0) == ease
+    unknown = replace(look(Figure(5.0), Figure(5.0)), traffic=Traffic(interval_s=float("nan")))
+    assert observed(ease, unknown, SPEC, 0.0) == ease
