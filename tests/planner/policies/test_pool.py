@@ -31,6 +31,14 @@ def test_the_busiest_five_minutes_of_the_hour_size_it() -> None:
     assert generous.pods >= 2 * lean.pods - 1
 
 
+def test_it_is_never_more_than_the_roles_may_have() -> None:
+    memory = Memory(rates=((60.0, 60.0, 1e6),), cells=((1000, 0, 200, 500.0),))
+    found = pool.sized(memory, spec(high=(10, 20)), KNOWN)
+
+    assert found is not None
+    assert found.pods == 30
+
+
 def test_none_before_arrivals_and_lengths_are_known() -> None:
     assert pool.sized(Memory(), spec(), KNOWN) is None
 

@@ -57,8 +57,9 @@ def sized(memory: Memory, spec: FleetSpec, known: Mapping[str, Parameter]) -> Po
         Role.PREFILL: velocity.prefill_load(demand, spec),
         Role.DECODE: velocity.decode_load(demand, spec),
     }
+    most = sum(role.max_replicas for role in spec.roles.values())
     pods = velocity.replicas(parameter(spec, known, "headroom") * sum(loads.values()))
-    return Pool(pods=max(pods, len(loads)), loads=loads, lengths=lengths)
+    return Pool(pods=max(min(pods, most), len(loads)), loads=loads, lengths=lengths)
 
 
 def resized(now: Pair, pool: Pool) -> Pair:
