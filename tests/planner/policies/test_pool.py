@@ -5,6 +5,7 @@ from tests.planner.builders import D, P, counts, observation, pair, spec
 
 from tandem.planner.demand import from_means
 from tandem.planner.model import Memory
+from tandem.planner.observation import PodCounts
 from tandem.planner.policies import pool
 from tandem.planner.policies.pool import TO_DECODE, TO_PREFILL, Pool
 from tandem.planner.switches import Switch
@@ -91,3 +92,11 @@ def test_wishes_are_those_after_the_switches_and_no_role_is_emptied() -> None:
 
     assert counts(one.wishes) == (1, 4)
     assert one.switches == (TO_DECODE,)
+
+
+def test_no_pod_changes_its_role_while_another_is_on_its_way() -> None:
+    pods = {P: PodCounts(desired=3, ready=2, starting=1), D: PodCounts(desired=2, ready=2)}
+    one = pool.proposal(observation(5.0, pods=pods), of(5), [TO_DECODE], "because")
+
+    assert one.switches == ()
+    assert counts(one.wishes) == (3, 2)
