@@ -9,6 +9,7 @@ needs.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from math import ceil
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from tandem.planner import prediction, region, words
 from tandem.planner.demand import Demand, Floats
 from tandem.planner.model import Prediction, RunnerUp
 from tandem.planner.prediction import predict
+from tandem.planner.queueing import headroom
 from tandem.planner.queueing.tandem import UNLIMITED, Tandem
 from tandem.planner.region import Pair, Price, Region
 from tandem.planner.spec import FleetSpec
@@ -133,8 +135,12 @@ def _staircase(tandem: Tandem, goal: float, region: Region, price: Price) -> Ite
     """For each number of prefill replicas the fewest decode replicas, while it could be the cheapest."""
     prefills = region.prefills()
     fewest, most = (bound.tolist() for bound in region.decodes(prefills))
-    least_prefills = _least(lambda count: tandem.attainment(count, UNLIMITED) >= goal)
-    least_decodes = _least(lambda count: tandem.attainment(UNLIMITED, count) >= goal)
+    least_prefills = _least(
+        lambda count: tandem.attainment(count, UNLIMITED) >= goal, guess=_busy_prefills(tandem)
+    )
+    least_decodes = _least(
+        lambda count: tandem.attainment(UNLIMITED, count) >= goal, guess=_busy_decodes(tandem)
+    )
     if least_prefills is None or least_decodes is None:
         return
     need, lowest = None, float("inf")
@@ -154,23 +160,35 @@ def _staircase(tandem: Tandem, goal: float, region: Region, price: Price) -> Ite
 def _fewest_decodes(
     tandem: Tandem, goal: float, prefills: int, least: int, before: int | None
 ) -> int | None:
-    """The step of the staircase: sought upward once, then only downward from the one before."""
-    if before is None:
-        return _least(lambda count: tandem.attainment(prefills, count) >= goal, least)
-
-    def is_too_few(less: int) -> bool:
-        return before - less < least or tandem.attainment(prefills, before - less) < goal
-
-    return before - (_least(is_too_few) or 1) + 1
+    """The step of the staircase: sought from the one before on."""
+    guess = least if before is None else before
+    return _least(lambda count: tandem.attainment(prefills, count) >= goal, least, guess)
 
 
-def _least(meets: Callable[[int], bool], start: int = 1) -> int | None:
-    """The least count up to `LARGEST` from `start` on that meets a monotone claim, by doubling steps."""
-    failed, count, stride = start - 1, start, 1
-    while not meets(count):
-        if count >= LARGEST:
-            return None
-        failed, count, stride = count, min(count + stride, LARGEST), stride * 2
+def _busy_prefills(tandem: Tandem) -> int:
+    """Prefill replicas that are always busy."""
+    return ceil(tandem.rate_rps * tandem.prefill_work.mean_s)
+
+
+def _busy_decodes(tandem: Tandem) -> int:
+    """Decode replicas whose mean iteration takes the TPOT target."""
+    work, residents = tandem.decode_work, max(headroom.most_residents(tandem), 1.0)
+    return ceil(tandem.rate_rps * work.mean_steps * work.step_s(residents) / residents)
+
+
+def _least(meets: Callable[[int], bool], least: int = 1, guess: int = 1) -> int | None:
+    """The least count from `least` to `LARGEST` that meets a monotone claim, by doubling steps from a guess."""
+    count, stride = min(max(guess, least), LARGEST), 1
+    failed = least - 1
+    if meets(count):
+        while count > least and meets(below := max(count - stride, least)):
+            count, stride = below, stride * 2
+        failed = max(count - stride, failed)
+    else:
+        while not meets(count):
+            if count >= LARGEST:
+                return None
+            failed, count, stride = count, min(count + stride, LARGEST), stride * 2
     while count - failed > 1:
         middle = (count + failed) // 2
         failed, count = (failed, middle) if meets(middle) else (middle, count)
