@@ -12,8 +12,8 @@ from itertools import groupby
 
 import numpy as np
 
-from benchmarks.planner.central import services
-from benchmarks.planner.references import FLOOR, LEVELS, Reference, read
+from benchmarks.planner.central import FLOOR, services
+from benchmarks.planner.references import LEVELS, Reference, read
 from tandem.planner.queueing import prefill
 from tandem.planner.queueing.prefill import PrefillWork
 

@@ -1,7 +1,9 @@
-"""Reference queues: many servers, one queue, first come first served; its waits by simulation.
+"""Reference queues: many servers, one queue, first come first served.
 
-An independent one in C (`central.c`, compiled at its first use: `cc` must be there), some 20 to 200
-million customers a second, and for one server the exact law by spectral factorisation.
+For one server the law of waits is exact, by spectral factorisation. For more it is simulated in C
+(`central.c`, compiled at its first use: `cc` must be there; 20 to 200 million customers a second). The
+single server as fast as all sees the same customers, and its law is known: what its sample has too much,
+the sample of the queue loses (a control variate, worth up to ten times the customers).
 """
 
 import ctypes
@@ -10,15 +12,20 @@ import tempfile
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaincinv, ndtri
 
 Floats = NDArray[np.float64]
+Counts = tuple[NDArray[np.uint32], NDArray[np.uint32]]  # of waits: of the queue, of the single server
 STRATA = 2**16  # equally likely values that stand for a law, in its simulation and in its exact solution
+CELLS = 2**18  # of time, in the exact solution
 BINS = 2**15  # non-negative float32 by their upper half
-LAWS = ("deterministic", "exponential", "gamma", "lognormal", "two-point", "uniform")
+BATCHES = 20
+STUDENT = 2.10  # 95 %, two-sided, 18 degrees of freedom
+FLOOR = 0.1  # services: shorter waits are measured as exactly as this
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +85,46 @@ def _of_mean_one(values: Floats) -> Floats:
     return values / values.mean()
 
 
+def quantiles(queue: Queue, shares: Floats, *, half_width: float) -> tuple[Floats, float]:
+    """Waits that these shares do not exceed, and the widest half of a 95 % interval, relative."""
+    exact = _single_server(queue, shares)
+    if queue.servers == 1:
+        return exact, 0.0
+    run = _Run(queue, (crc32(repr(queue).encode()),))
+    size = int(max(1e5, 20 * (queue.ca2 + queue.scv) / (1 - queue.use) ** 2))
+    run.counts(size)
+    batches = [run.counts(size) for _ in range(BATCHES)]
+    while True:
+        waits, half = _controlled(batches, shares, exact)
+        if half <= half_width:
+            return waits, half
+        size *= 2  # the old ones pair up, and as many come
+        pairs = zip(batches[::2], batches[1::2], strict=True)
+        old = [(one[0] + other[0], one[1] + other[1]) for one, other in pairs]
+        batches = [*old, *(run.counts(size) for _ in range(BATCHES // 2))]
+
+
+def _controlled(batches: list[Counts], shares: Floats, exact: Floats) -> tuple[Floats, float]:
+    central = _below(np.sum([batch[0] for batch in batches], axis=0))
+    raw = _waits(central, shares)
+    ours, fast = (
+        np.array([1 - np.interp(waits, _edges()[1:-1], _below(batch[i])[1:-1]) for batch in batches])
+        for i, waits in ((0, raw), (1, exact))
+    )
+    spread = fast - fast.mean(axis=0)
+    variance = (spread**2).sum(axis=0)
+    tells = (exact > 0) & (variance > 0)
+    slope = np.where(tells, (spread * ours).sum(axis=0) / np.where(tells, variance, 1), 0.0)
+    off = slope * (fast.mean(axis=0) - (1 - shares))
+    half = STUDENT * (ours - slope * fast).std(axis=0, ddof=1) / np.sqrt(BATCHES)
+    waits, low, high = (
+        _waits(central, np.clip(shares + side * half - off, 0.0, 1 - 1e-9)) for side in (0, -1, 1)
+    )
+    return waits, float(((high - low) / 2 / np.maximum(waits, FLOOR)).max())
+
+
 @dataclass(slots=True)
-class Run:
+class _Run:
     """A queue under way."""
 
     queue: Queue
@@ -121,29 +166,28 @@ def _library() -> ctypes.CDLL:
 
 
 @cache
-def edges() -> Floats:
+def _edges() -> Floats:
     """Waits at which bins begin, and the end of the last."""
     bits = np.arange(BINS + 1, dtype=np.uint32) << 16
     with np.errstate(invalid="ignore"):
         return np.nan_to_num(bits.view(np.float32).astype(np.float64), nan=np.inf)
 
 
-def quantiles(counts: NDArray[np.integer], shares: Floats) -> Floats:
+def _below(counts: NDArray[np.integer]) -> Floats:
+    """Share below each edge."""
+    below: Floats = np.concatenate([[0.0], np.cumsum(counts) / counts.sum()])
+    return below
+
+
+def _waits(below: Floats, shares: Floats) -> Floats:
     """Waits that these shares do not exceed, linear within a bin."""
-    below = np.concatenate([[0.0], np.cumsum(counts) / counts.sum()])
     place = np.clip(np.searchsorted(below, shares) - 1, 0, BINS - 1)
     within = (shares - below[place]) / np.maximum(below[place + 1] - below[place], 1e-300)
-    low, high = edges()[place], edges()[place + 1]
+    low, high = _edges()[place], _edges()[place + 1]
     return np.where(place == 0, 0.0, low + within * (high - low))
 
 
-def beyond(counts: NDArray[np.integer], wait: float) -> float:
-    """Share that waits longer."""
-    below = np.cumsum(counts) / counts.sum()
-    return 1 - float(np.interp(wait, edges()[1:-1], below[:-1]))
-
-
-def single_server(queue: Queue, shares: Floats, cells: int = 2**18) -> Floats:
+def _single_server(queue: Queue, shares: Floats) -> Floats:
     """Exact quantiles of the wait for one server as fast as all: Spitzer (1956), by Fourier transform.
 
     With φ the transform of service less gap, 1 − φ is the product of a factor of ascending ladder
@@ -151,6 +195,7 @@ def single_server(queue: Queue, shares: Floats, cells: int = 2**18) -> Floats:
     wait's transform is the inverse of the first. On a grid of a two-hundredth of the longest service or
     finer, checked against Pollaczek and Khinchine.
     """
+    cells = CELLS
     moves = queue.services() / queue.servers, queue.gaps()
     variation = queue.ca2 + float(moves[0].var()) * queue.servers**2
     reach = 25 * variation / (1 - queue.use) / queue.servers + 8 * float(moves[0].max())

@@ -14,8 +14,8 @@ from tandem.planner.queueing.tandem import LEAST_SHARE, Tandem, first_step
 from tandem.planner.spec import FleetSpec
 
 TTFT_CELLS = 1024
-TPOT_CELLS = 12
-TPOT_PARTS = 4  # into which a cell that holds a quantile is divided
+TPOT_CELLS = 10
+TPOT_PARTS = 3  # into which a cell that holds a quantile is divided
 REACH = 0.9995  # the grid of TTFT reaches this quantile of each of its parts
 
 

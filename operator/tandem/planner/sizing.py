@@ -26,6 +26,7 @@ from tandem.planner.spec import FleetSpec
 __all__ = ["InfeasibleSlo", "Sizing", "idle_limit", "predict", "size"]
 
 LARGEST = 4096  # replicas of a role that a search considers
+COLUMNS = 64  # numbers of prefill replicas that are looked at together
 HALF = 0.5  # of requests: below, the SLO itself is given up for the nearest one that can be met
 SPARE = 0.5  # of the error budget, left to waiting where the SLO can't be met
 RELAXED = 1.5  # times what an idle engine needs: the SLO that is aimed at then
@@ -40,7 +41,7 @@ class InfeasibleSlo:
     attainment: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sizing:
     """An answer: replicas within all bounds, and `ideal`, what they would be without them.
 
@@ -49,11 +50,16 @@ class Sizing:
 
     replicas: Pair
     ideal: Pair
-    prediction: Prediction
     runner_up: RunnerUp | None
     feasible: bool
     infeasible: InfeasibleSlo | None
     reasons: tuple[str, ...]
+    tandem: Tandem
+
+    @property
+    def prediction(self) -> Prediction:
+        """What `replicas` would do; worked out when asked for, since a controller does not."""
+        return prediction.of(self.tandem, *_counts(self.replicas))
 
 
 def size(demand: Demand, spec: FleetSpec, *, spare: float = 0.0) -> Sizing:
@@ -73,15 +79,14 @@ def size(demand: Demand, spec: FleetSpec, *, spare: float = 0.0) -> Sizing:
     allowed = region.of(spec)
     pairs = ideals if allowed.allows(ideal) else _cheapest(aim, goal, allowed, price)
     replicas = pairs[0] if pairs else allowed.nearest(ideal) or ideal
-    outcome = prediction.of(tandem, *_counts(replicas))
     return Sizing(
         replicas=replicas,
         ideal=ideal,
-        prediction=outcome,
         runner_up=_runner_up(aim, goal, pairs, replicas, price),
-        feasible=outcome.attainment >= spec.slo.attainment,
+        feasible=tandem.attainment(*_counts(replicas)) >= spec.slo.attainment,
         infeasible=infeasible,
-        reasons=words.sizing(tandem, spec, replicas, outcome),
+        reasons=words.sizing(tandem, spec, replicas),
+        tandem=tandem,
     )
 
 
@@ -133,8 +138,6 @@ def _cheapest(tandem: Tandem, goal: float, region: Region, price: Price) -> list
 
 def _staircase(tandem: Tandem, goal: float, region: Region, price: Price) -> Iterator[Pair]:
     """For each number of prefill replicas the fewest decode replicas, while it could be the cheapest."""
-    prefills = region.prefills()
-    fewest, most = (bound.tolist() for bound in region.decodes(prefills))
     least_prefills = _least(
         lambda count: tandem.attainment(count, UNLIMITED) >= goal, guess=_busy_prefills(tandem)
     )
@@ -144,9 +147,7 @@ def _staircase(tandem: Tandem, goal: float, region: Region, price: Price) -> Ite
     if least_prefills is None or least_decodes is None:
         return
     need, lowest = None, float("inf")
-    for count, low, high in zip(prefills.tolist(), fewest, most, strict=True):
-        if count < least_prefills or low > high:
-            continue
+    for count, low, high in _columns(region, least_prefills):
         floor = {Role.PREFILL: count, Role.DECODE: max(least_decodes, low)}
         if cost(floor, price) > lowest:
             return
@@ -155,6 +156,17 @@ def _staircase(tandem: Tandem, goal: float, region: Region, price: Price) -> Ite
             pair = {Role.PREFILL: count, Role.DECODE: max(need, low)}
             lowest = min(lowest, cost(pair, price))
             yield pair
+
+
+def _columns(region: Region, least: int) -> Iterator[tuple[int, int, int]]:
+    """Prefill replicas from `least` on, and fewest and most decode replicas beside them, where there are."""
+    low, high = region.bounds[Role.PREFILL]
+    for start in range(max(low, least), high + 1, COLUMNS):
+        prefills = np.arange(start, min(start + COLUMNS, high + 1))
+        fewest, most = region.decodes(prefills)
+        for column in zip(prefills.tolist(), fewest.tolist(), most.tolist(), strict=True):
+            if column[1] <= column[2]:
+                yield column
 
 
 def _fewest_decodes(

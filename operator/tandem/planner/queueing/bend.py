@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import combinations_with_replacement
+from math import log, log1p
 
 import numpy as np
 
@@ -20,7 +21,7 @@ FIGURES = 8
 SERVERS = (1, 100)
 USE = (0.35, 0.97)
 CA2 = (0.25, 5.6)
-SCV = (0.0, 6.5)
+SCV = 6.5
 LEAST_PEAKEDNESS = 0.05
 TABLE = files("tandem.planner.queueing") / "bend.csv"
 
@@ -57,33 +58,32 @@ class ServiceLaw:
 
 def of(law: ServiceLaw, arrival_ca2: float, load: Floats, servers: Floats) -> Floats:
     """δ at the knots of queues with this law of service and arrivals, shape (queues, knots)."""
-    bent = terms(figures(law, arrival_ca2, load, servers)) @ _table()
-    return np.clip(bent, -MOST, MOST)
+    bent = terms(figures(law, arrival_ca2, load, servers)).T @ _table()
+    return np.maximum(np.minimum(bent, MOST), -MOST)
 
 
 def figures(law: ServiceLaw, arrival_ca2: float, load: Floats, servers: Floats) -> Floats:
-    """The eight figures, each of the order of 1, shape (queues, figures)."""
-    count = np.clip(servers, *SERVERS)
-    use = np.clip(load / servers, *USE)
-    ca2, scv = np.clip(arrival_ca2, *CA2), np.clip(law.scv, *SCV)
-    peakedness = law.peakedness(float(ca2))
-    table = np.empty((len(count), FIGURES))
-    table[:, 0] = 2 / np.sqrt(count) - 1
-    table[:, 1] = 2 * use - 1
-    table[:, 2] = 2 / (1 + (1 - use) * np.sqrt(count / peakedness)) - 1
-    table[:, 3] = np.log(peakedness)
-    table[:, 4] = np.log1p(scv) - 0.8
-    table[:, 5] = np.log(law.skew) - 0.5
-    table[:, 6] = np.log(ca2)
-    table[:, 7] = np.log(law.overlap) + 0.6
+    """A one and the eight figures, each of the order of 1, shape (figures, queues)."""
+    count = np.maximum(np.minimum(servers, SERVERS[1]), SERVERS[0])
+    use = np.maximum(np.minimum(load / servers, USE[1]), USE[0])
+    ca2, scv = min(max(arrival_ca2, CA2[0]), CA2[1]), min(law.scv, SCV)
+    peakedness = law.peakedness(ca2)
+    table = np.ones((FIGURES + 1, len(count)))
+    table[1] = 2 / np.sqrt(count) - 1
+    table[2] = 2 * use - 1
+    table[3] = 2 / (1 + (1 - use) * np.sqrt(count / peakedness)) - 1
+    table[4] = log(peakedness)
+    table[5] = log1p(scv) - 0.8
+    table[6] = log(law.skew) - 0.5
+    table[7] = log(ca2)
+    table[8] = log(law.overlap) + 0.6
     return table
 
 
-def terms(table: Floats) -> Floats:
-    """All products of up to three figures, shape (queues, terms)."""
-    ones = np.column_stack([np.ones(len(table)), table])
+def terms(figures: Floats) -> Floats:
+    """All products of up to three figures, shape (terms, queues)."""
     first, second, third = _PLACES
-    product: Floats = ones[:, first] * ones[:, second] * ones[:, third]
+    product: Floats = figures[first] * figures[second] * figures[third]
     return product
 
 

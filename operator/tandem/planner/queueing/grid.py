@@ -36,13 +36,13 @@ class Grid:
 
     def points(self, seconds: Floats, weights: Floats) -> Floats:
         """Masses at given times, each shared between its two neighbours so that means are kept."""
-        inside = seconds <= (self.cells - 1) * self.step_s
-        place = np.where(inside, seconds, 0.0) / self.step_s
+        place = seconds / self.step_s
+        inside = place <= self.cells - 1
+        if not inside.all():
+            place, weights = place[inside], weights[inside]
         below = place.astype(np.intp)
-        weight = weights * inside
-        upper = weight * (place - below)
-        mass = np.zeros(self.cells + 1)
-        mass += np.bincount(below, weight - upper, self.cells + 1)
+        upper = weights * (place - below)
+        mass = np.bincount(below, weights - upper, self.cells + 1)
         mass += np.bincount(below + 1, upper, self.cells + 1)
         return mass[: self.cells]
 

@@ -11,11 +11,12 @@ with z = 1 + (Ca² − 1)·E[min(S, S')]/E[S] (Eckberg 1983), S and S' independe
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from tandem.perf.engine_profile import EngineProfile
-from tandem.planner.demand import Floats, LengthMix
+from tandem.planner.demand import RECENT, Floats, LengthMix
 from tandem.planner.queueing import bend
 from tandem.planner.queueing.bend import ServiceLaw
 from tandem.planner.queueing.erlang import ln_delay_probability
@@ -42,6 +43,7 @@ class PrefillWork:
     law: ServiceLaw
 
 
+@lru_cache(maxsize=RECENT)
 def work(profile: EngineProfile, lengths: LengthMix) -> PrefillWork:
     """What these prompts cost: `EngineProfile.prefill_s`, over all points at once."""
     cost, total = profile.prefill, lengths.input_tokens

@@ -33,7 +33,8 @@ UNLIMITED = 10**6  # replicas of a role so many that nobody waits for it
 SLO_CELLS = 256  # resolution of TTFT up to its target: 2 ms of 500 ms
 THIRDS = (0.1823, 0.6931, 1.7918)  # exponential quantiles at the middles of its thirds
 LEAST_SHARE = 1e-9  # of requests that wait for a place in decode: fewer are none
-RESIDUALS = (np.arange(4) + 0.5) / 4  # U, at the middles of its quarters
+LATE = np.array([1.0, *(1 + (np.arange(4) + 0.5) / 4)])  # 1 + U: at once, or U at the middles of quarters
+LATE_SHARES = np.array([[1.0, 0, 0, 0, 0], [-1.0, 0.25, 0.25, 0.25, 0.25]])  # that and with whom busy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,7 +82,8 @@ class Tandem:
 
     def attainment(self, prefills: int, decodes: int) -> float:
         """Share of requests that meet TTFT and TPOT both."""
-        return min(1.0, self.served * float(self.decode(decodes).slack @ self._within(prefills)))
+        met = self.served * float(self.decode(decodes).slack @ self._within(prefills))
+        return min(1.0, max(0.0, met))
 
     def path_s(self, decodes: int) -> Floats:
         """Seconds to the first token that a length point's own size costs, shape (points,)."""
@@ -118,14 +120,7 @@ class Tandem:
     def _decode(self, decodes: int) -> DecodeStage:
         busy = link.utilisation(self.link_work, self.rate_rps, decodes)
         stretch = link.stretch(busy)
-        loading = self.rate_rps * self._loading_token_s * min(stretch, 1e3)
-        pool = decode.pool(
-            self.decode_work,
-            self.rate_rps,
-            decodes,
-            arrival_ca2=self.demand.arrival_ca2,
-            loading_tokens=loading,
-        )
+        pool = self._pool(decodes, stretch)
         transfer_s = self.link_work.alone_s * stretch
         tpot_met = self._tpot_within(pool, transfer_s, self.slo.tpot_s)
         return DecodeStage(
@@ -134,6 +129,17 @@ class Tandem:
             transfer_s=transfer_s,
             tpot_met=tpot_met,
             slack=self._slack(pool, transfer_s, self.lengths.weights * tpot_met),
+        )
+
+    def _pool(self, decodes: int, stretch: float) -> DecodePool:
+        if decodes >= UNLIMITED:
+            return decode.idle(self.decode_work)
+        return decode.pool(
+            self.decode_work,
+            self.rate_rps,
+            decodes,
+            arrival_ca2=self.demand.arrival_ca2,
+            loading_tokens=self.rate_rps * self._loading_token_s * min(stretch, 1e3),
         )
 
     def _slack(self, pool: DecodePool, transfer_s: Floats, weights: Floats) -> Floats:
@@ -157,20 +163,21 @@ class Tandem:
 
     def _tpot_within(self, pool: DecodePool, transfer_s: Floats, seconds: float | Floats) -> Floats:
         later = self.lengths.output_tokens - 1
-        left = decode.averaging(pool, self.decode_work.steps)
-        total = np.zeros_like(later)
-        mean_s = pool.mean_step_s
+        sharper = 1 / decode.averaging(pool, self.decode_work.steps)
+        own_s = self.decode_work.own_s + pool.mean_step_s
+        total: Floats = np.zeros(1)
         for share, gap_s in self._gaps(pool, transfer_s):
-            step_s = seconds - gap_s / np.maximum(later, 1.0) - self.decode_work.own_s
-            total = total + share * steps_within(pool, mean_s + (step_s - mean_s) / left)
+            mean_s = own_s if gap_s is None else own_s + gap_s / np.maximum(later, 1.0)
+            step_s = seconds * sharper + (pool.mean_step_s - mean_s * sharper)
+            total = total + share * steps_within(pool, step_s)
         return np.where(later > 0, total, 1.0)
 
     def _gaps(
         self, pool: DecodePool, transfer_s: Floats
-    ) -> tuple[tuple[float, float | Floats], ...]:
+    ) -> tuple[tuple[float, Floats | None], ...]:
         """Weighted seconds that TPOT holds besides its steps: the first gap, if prefill emits token 1."""
         if self.first_by_decode:
-            return ((1.0, 0.0),)
+            return ((1.0, None),)
         wait = pool.admission
         at_once_s = transfer_s + pool.busy * pool.mean_step_s / 2
         if wait.probability == 0:
@@ -182,10 +189,9 @@ class Tandem:
 
 def first_step(pool: DecodePool, grid: Grid) -> Floats:
     """Masses of U·τ + τ: a request that comes in mid-iteration waits for its end."""
-    late_s = np.outer(1 + RESIDUALS, pool.step_s).ravel()
-    late = np.tile(pool.shares, len(RESIDUALS)) / len(RESIDUALS)
-    at_once = grid.points(pool.step_s, pool.shares * (1 - pool.busy))
-    return at_once + grid.points(late_s, late * pool.busy)
+    seconds = np.outer(LATE, pool.step_s).ravel()
+    weights = np.outer(LATE_SHARES[0] + LATE_SHARES[1] * pool.busy, pool.shares).ravel()
+    return grid.points(seconds, weights)
 
 
 def steps_within(pool: DecodePool, seconds: Floats) -> Floats:
