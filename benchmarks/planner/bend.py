@@ -35,6 +35,7 @@ LAWS = {
     "exponential": 0.05,
 }
 RIDGE = 0.03
+LEAST_LN = -14.0  # of what is told of P(W > t) beyond the last wait measured
 
 
 def drawn(seed: int) -> Queue:
@@ -74,14 +75,20 @@ def departures(row: dict[str, Any]) -> tuple[Floats, Floats, Floats] | None:
     times, logs = waits[seen], np.log(BEYOND[seen])
     knots = bend.KNOTS * (queue.ca2 + law.scv) / 2 / queue.servers / (1 - queue.use)
     told = np.interp(knots, times, logs)
-    told += np.where(knots < times[0], (logs[1] - logs[0]) / (times[1] - times[0]), 0) * np.minimum(knots - times[0], 0)
-    told += (logs[-1] - logs[-4]) / (times[-1] - times[-4]) * np.maximum(knots - times[-1], 0)
+    told += _fall(times, logs, 0, 1) * np.minimum(knots - times[0], 0)
+    told += _fall(times, logs, -4, -1) * np.maximum(knots - times[-1], 0)
+    told = np.clip(told, LEAST_LN, 0.0)
     slope = np.gradient(told, knots)
     weights = 1 / np.maximum(-slope, 1e-3) / np.maximum(knots, FLOOR)
     weights = np.clip(weights, 0.0, 5.0) * np.where(knots > times[-1], 0.1, 1.0)
     weights *= np.where(told > np.log(0.3), 0.3, 1.0) * np.where(told < np.log(0.003), 0.15, 1.0)
     terms = bend.terms(bend.figures(law, queue.ca2, load, servers))
-    return terms[:, 0], np.clip(told, None, 0) - start + bend.KNOTS, weights + 0.01
+    return terms[:, 0], told - start + bend.KNOTS, weights + 0.01
+
+
+def _fall(times: Floats, logs: Floats, one: int, other: int) -> float:
+    """Slope between two of the measured points."""
+    return float(logs[other] - logs[one]) / max(float(times[other] - times[one]), 1e-6)
 
 
 def fitted(rows: list[dict[str, Any]]) -> Floats:

@@ -211,7 +211,7 @@ def _single_server(queue: Queue, shares: Floats) -> Floats:
     powers[0] = 0.0
     powers[cells // 2 :] = 0.0
     mass = np.fft.ifft(np.exp(-np.fft.fft(powers))).real
-    below = np.cumsum(mass) / mass.sum()
+    below = np.maximum.accumulate(np.cumsum(mass) / mass.sum())
     found = np.interp(shares, below, np.arange(cells) * step)
     return np.where(shares <= below[0], 0.0, found)
 

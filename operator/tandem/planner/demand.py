@@ -195,20 +195,21 @@ def coarsened(cells: ArrayLike) -> Floats:
     table = np.asarray(cells, dtype=np.float64)
     new = table[:, 0] - table[:, 1]
     octaves = np.log2(np.maximum(np.column_stack([new, table[:, 0], table[:, 2]]), 1.0))
-    found: dict[int, Floats] = {}
+    fits = bisect_left(BUCKETS, True, key=lambda each: _few(np.unique(_buckets(octaves, each))))
+    for resolution in BUCKETS[fits:-1]:
+        keys, group = np.unique(_buckets(octaves, resolution), return_inverse=True)
+        if _few(keys) and _few(rows := _merged(table, group)):
+            return rows
+    return _merged(table, np.unique(_buckets(octaves, BUCKETS[-1]), return_inverse=True)[1])
 
-    def is_coarse_enough(place: int) -> bool:
-        buckets = np.floor(octaves * BUCKETS[place]).astype(np.int64) @ BUCKET_PLACES
-        keys, group = np.unique(buckets, return_inverse=True)
-        if len(keys) <= MOST_POINTS or place == len(BUCKETS) - 1:
-            found[place] = _merged(table, group)
-        return place in found and len(found[place]) <= MOST_POINTS
 
-    last = len(BUCKETS) - 1
-    place = bisect_left(range(last), True, key=is_coarse_enough)
-    if place not in found:
-        is_coarse_enough(place)
-    return found[place]
+def _few(rows: NDArray[np.generic]) -> bool:
+    return len(rows) <= MOST_POINTS
+
+
+def _buckets(octaves: Floats, resolution: tuple[float, float, float]) -> NDArray[np.int64]:
+    """One number for the three buckets of each row."""
+    return np.floor(octaves * resolution).astype(np.int64) @ BUCKET_PLACES
 
 
 def _merged(table: Floats, group: NDArray[np.intp]) -> Floats:

@@ -1,6 +1,6 @@
 """How far the wait of a GI/G/c queue departs from the exponential of heavy traffic: δ(u), measured.
 
-A cubic in eight figures of the queue, fitted to simulated queues (`benchmarks/planner/bend.py`: what was
+A quartic in eight figures of the queue, fitted to simulated queues (`benchmarks/planner/bend.py`: what was
 simulated, how it was fitted, what is left; docs/decisions/0009-*.md: why). Outside of what was simulated
 the figures stay at its edge.
 """
@@ -81,13 +81,13 @@ def figures(law: ServiceLaw, arrival_ca2: float, load: Floats, servers: Floats) 
 
 
 def terms(figures: Floats) -> Floats:
-    """All products of up to three figures, shape (terms, queues)."""
-    first, second, third = _PLACES
-    product: Floats = figures[first] * figures[second] * figures[third]
+    """All products of up to four figures, shape (terms, queues)."""
+    first, second, third, fourth = _PLACES
+    product: Floats = figures[first] * figures[second] * figures[third] * figures[fourth]
     return product
 
 
-_PLACES = np.array(list(combinations_with_replacement(range(FIGURES + 1), 3))).T
+_PLACES = np.array(list(combinations_with_replacement(range(FIGURES + 1), 4))).T
 
 
 @cache

@@ -16,7 +16,7 @@ from tandem.planner.queueing.tandem import Tandem
 
 AMPLE = 2.0  # a fleet whose tightest stage could carry twice the load has no bottleneck
 LEAST_RATE_RPS = 1e-9  # nobody comes: everything could grow without end
-USES = 1 - np.geomspace(1, 1e-3, 25)[1:]  # of prefill pods, at which their wait is looked at
+USES = 1 - np.geomspace(1, 1e-3, 17)[1:]  # of prefill pods, at which their wait is looked at
 
 
 def growth(tandem: Tandem, prefills: int, decodes: int) -> Mapping[Bottleneck, float]:
