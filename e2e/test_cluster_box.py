@@ -225,7 +225,7 @@ def test_a_cluster_comes_up_with_a_network_names_and_images_of_its_own_and_leave
     assert machine() == before
 
 
-@pytest.mark.parametrize("daemon", ["etcd", "kubelet"])
+@pytest.mark.parametrize("daemon", [pytest.param("etcd", marks=pytest.mark.full), "kubelet"])
 def test_a_start_that_was_killed_half_way_is_cleared_up_by_the_next(
     daemon: str, before: dict[str, object]
 ) -> None:

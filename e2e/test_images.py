@@ -74,6 +74,7 @@ def test_each_image_starts_its_process_without_a_user_of_its_own_or_a_place_to_w
     assert cluster.kubectl("-n", NAMESPACE, "logs", pod).startswith("usage: ")
 
 
+@pytest.mark.full  # every fleet of the other tests runs this image
 def test_the_emulator_of_the_image_is_an_engine_that_gets_ready(cluster: Box) -> None:
     arguments = [*EMULATOR, "--side-channel-host=$(POD_IP)"]
     pod = _start(cluster, "emulator", args=arguments, env=[ADDRESS], readinessProbe=HEALTH)

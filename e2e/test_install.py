@@ -164,6 +164,7 @@ def names(fleet: Fleet) -> list[str]:
     return [body["metadata"]["name"] for body in found]
 
 
+@pytest.mark.full  # the chart's golden file holds the same rights
 def test_an_operator_of_one_namespace_has_no_rights_elsewhere_and_needs_none(
     bare: Box, demo: Fleet
 ) -> None:

@@ -8,6 +8,7 @@ from tests.api.documents import Document, fleet, profile
 
 from tandem.api.autoscaling import Mode
 from tandem.api.parse import parse_fleet, parse_profile
+from tandem.api.policy_names import POLICY_NAMES
 from tandem.errors import InvalidInputError
 
 TWO_POOLS = [
@@ -107,7 +108,8 @@ TWO_POOLS = [
         ),
         pytest.param(
             fleet(autoscaling__policy__name="magic"),
-            "spec.autoscaling.policy.name: 'magic' is not allowed: one of tandem, static, hpa",
+            "spec.autoscaling.policy.name: 'magic' is not allowed: one of "
+            + ", ".join(POLICY_NAMES),
             id="unknown policy",
         ),
         pytest.param(

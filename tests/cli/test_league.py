@@ -1,5 +1,6 @@
 """`tandem league`, from the command line's words to its files."""
 
+import errno
 import json
 import os
 import signal
@@ -16,6 +17,9 @@ from tandem.cli import main
 from tandem.cli.league import written
 from tandem.cli.league.workers import Crew, workers
 from tandem.errors import InvalidInputError
+from tandem.simulator.league.job import Task
+from tandem.simulator.league.play import Done
+from tandem.simulator.league.store import Store
 
 SMALL = [
     *("--trace", "generated", "--duration", "1m", "--rate", "6"),
@@ -106,6 +110,7 @@ def test_the_json_of_a_whole_outcome_is_json() -> None:
         (["--trace", "drift", "--seeds", "0"], "--seeds"),
         (["--trace", "drift", "--points", "1"], "--points"),
         (["--trace", "drift", "--jobs", "0"], "--jobs"),
+        (["--trace", "drift", "--start-spread", "-1"], "--start-spread"),
         (["--trace", "drift", "--attainment", "1"], "--attainment"),
         (["--trace", "drift", "--profile", "nosuch"], "--profile"),
         (["--trace", "drift", "--trace", "drift"], "different names"),
@@ -140,6 +145,27 @@ def test_a_dask_scheduler_that_does_not_answer_is_refused_in_seconds(
     assert league(*SMALL, "--store", str(tmp_path), "--dask", address) == main.USAGE
     assert time.monotonic() - began_s < 15
     assert "--dask" in capfd.readouterr().err
+
+
+def test_a_full_disk_is_told_with_what_is_done(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    put = Store.put
+
+    def full_after_six(self: Store, key: str, task: Task, done: Done) -> None:
+        if len(list(self.folder.iterdir())) == 6:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.folder / key))
+        put(self, key, task, done)
+
+    monkeypatch.setattr(Store, "put", full_after_six)
+
+    assert league(*SMALL, "--policy", "hpa", "--store", str(tmp_path)) == main.FAILED
+    told = capsys.readouterr()
+    assert "No space left on device" in told.err
+    assert "results are kept in" in told.err
+    assert "hpa" in told.out
+    assert "Stopped before its end" in told.out
+    assert len(list(tmp_path.iterdir())) == 6
 
 
 @pytest.fixture

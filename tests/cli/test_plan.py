@@ -139,3 +139,138 @@ def test_what_is_left_out_is_asked_for(
 ) -> None:
     assert run(["plan", "--profile", "h200-llama-3.1-8b-tp1", *line.split()]) == 2
     assert capsys.readouterr().err.startswith(f"error: {said}")
+
+
+LI = ["plan", "--policy", "li-mm1", "--param", "tp_max=28300", "--param", "tp_decode=1700"]
+CASE = "--param overhead_s=0.1 --rate 12.52 --isl 6144 --osl 512 --ttft 2s --tpot 20ms --json"
+
+
+def test_a_published_case_is_planned_by_its_own_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    """Li et al.: 3 prefill and 4 decode; without an engine nothing is predicted of them."""
+    assert run([*LI, *CASE.split()]) == 0
+    found = json.loads(capsys.readouterr().out)
+
+    assert (found["policy"], found["prefill"], found["decode"]) == ("li-mm1", 3, 4)
+    assert found["predicted"] is None
+    assert found["accelerators"] is None
+    assert "3.07 prefill" in found["reasons"][0]
+
+
+def test_another_rule_is_judged_by_the_queueing_model(capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "--policy", "tokenscale", "--rate", "80")
+
+    assert not found["feasible"]
+    assert found["predicted"]["attainment"] < 0.99
+    assert run([*LOAD, *SLO, "--policy", "distserve"]) == 0
+    told = capsys.readouterr().out
+    assert "distserve: 20 requests/s" in told
+    assert "TTFT" in told
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            "--policy li-mm1 --param tp_mx=1",
+            "--param tp_mx: 1.0 is not allowed: one of headroom, overhead_s, tp_decode, tp_max,",
+        ),
+        ("--policy hpa --param target=2", "--param target: 2.0 is not allowed: from 0.01 to 1"),
+        ("--policy hpa --param target", "--param: 'target' is not allowed: NAME=VALUE"),
+        ("--policy magic", "--policy: 'magic' is not allowed: one of tandem, static, "),
+        ("--policy static", "--param prefill: 'nothing' is not allowed: a number"),
+        (
+            "--policy dynamo-load --rate 60",
+            "--policy: 'dynamo-load' is not allowed: one that settles at a steady load; this rule",
+        ),
+    ],
+)
+def test_a_mistake_about_a_rule_is_one_line(
+    more: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*LOAD, *more.split()]) == 2
+
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith(f"error: {said}")
+    assert told.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("", "the name of one that tandem profiles lists, or a file"),
+        ("--policy li-mm1 --param tp_max=9", ", or --param tp_max and --param tp_decode"),
+    ],
+)
+def test_a_rule_that_reads_an_engine_needs_one(
+    rule: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["plan", *rule.split(), "--rate", "3", "--isl", "10", "--osl", "10"]) == 2
+
+    told = capsys.readouterr().err
+    assert told.startswith("error: --profile: 'nothing' is not allowed: ")
+    assert said in told
+
+
+SEARCH = ["plan", "--search", "--model", "Llama-3.1-8B-Instruct", "--isl", "3000", "--osl", "300"]
+
+
+def options_of(capsys: pytest.CaptureFixture[str], *more: str) -> Any:
+    assert run([*SEARCH, "--ttft", "1s", "--tpot", "40ms", *more, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)["options"]
+
+
+def test_a_search_finds_the_engines_that_serve_most(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TANDEM_DATA", raising=False)
+    found = options_of(capsys, "--budget-accelerators", "16")
+
+    assert found[0]["prefill"]["profile"] == "b200-llama-3.1-8b-tp1"
+    assert [each["rate"] for each in found] == sorted((e["rate"] for e in found), reverse=True)
+    assert all(each["accelerators"] <= 16 for each in found)
+    assert all(each["predicted"]["attainment"] >= 0.99 for each in found)
+
+
+def test_a_search_with_a_rate_finds_the_fewest_accelerators(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TANDEM_DATA", raising=False)
+    found = options_of(capsys, "--budget-accelerators", "16", "--rate", "40")
+
+    counted = [each["accelerators"] for each in found]
+    assert counted == sorted(counted)
+    assert {each["rate"] for each in found} == {40.0}
+
+
+@pytest.mark.data
+def test_tables_add_other_tensor_parallelisms(capsys: pytest.CaptureFixture[str]) -> None:
+    found = options_of(capsys, "--budget-accelerators", "16", "--rate", "40", "--tpot", "4ms")
+
+    assert any(each["decode"]["accelerators"] > 1 for each in found)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("--search --isl 9 --osl 9", "--model: 'nothing' is not allowed: the model to --search"),
+        ("--search --model x", "--model: 'x' is not allowed: one of Qwen/Qwen3-32B, facebook"),
+        (
+            "--search --model opt-13b --isl 9 --osl 9",
+            "--budget-accelerators: 'nothing' is not allowed: the accelerators that --search",
+        ),
+        (
+            "--search --model opt-13b --isl 9 --osl 9 --budget-accelerators 1",
+            "--budget-accelerators: 1 is not allowed: enough for some engines of the model",
+        ),
+        ("--search --policy hpa", "--policy: 'hpa' is not allowed: left out: --search goes"),
+    ],
+)
+def test_a_mistake_about_a_search_is_one_line(
+    line: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["plan", *line.split()]) == 2
+
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: {said}")
+    assert told.count("\n") == 1

@@ -229,6 +229,39 @@ def test_a_bad_trace_is_one_line_and_exit_2(
     assert [word for word in named if word not in captured.err] == []
 
 
+def test_a_page_and_a_timeline_stand_beside_the_report(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, trace: str
+) -> None:
+    page, timeline = tmp_path / "run.html", tmp_path / "run.parquet"
+    words = ["--report", str(page), "--timeline", str(timeline)]
+    assert figures(capsys, "--trace", trace, *FIXED, *words)["finished"] == 3
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert timeline.read_bytes()[:4] == b"PAR1"
+
+
+@pytest.mark.parametrize("flag", ["--report", "--timeline"])
+def test_a_file_that_can_not_be_written_is_told_before_the_run(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, trace: str, flag: str
+) -> None:
+    for place in (tmp_path, tmp_path / "absent" / "file"):
+        assert simulate("--trace", trace, *FIXED, flag, str(place)) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert flag in captured.err
+        assert str(place) in captured.err
+
+
+def test_a_full_disk_loses_the_page_and_not_the_report(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, trace: str
+) -> None:
+    """A name that is too long once the file is under way stands for a disk that refuses it."""
+    page = tmp_path / ("x" * 250)
+    assert simulate("--trace", trace, *FIXED, "--json", "--report", str(page)) == 1
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["finished"] == 3
+    assert page.name in captured.err
+
+
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("path", "requests"),

@@ -88,6 +88,23 @@ async def test_counts_are_raw_growth_over_the_time_between_the_scrapes(
     assert 2 <= second.arrivals.age_s < 4
 
 
+async def test_latencies_and_output_tokens_are_growth_too(
+    server: PrometheusServer, source: PrometheusSource
+) -> None:
+    def rows(at_s: float, arrivals: int, ttft: tuple[float, int], tokens: int) -> list[Any]:
+        taken = [row(f"{series.TTFT}_sum", "g", ttft[0]), row(f"{series.TTFT}_count", "g", ttft[1])]
+        engine = [row(series.VLLM.generation_tokens, "d", tokens, engine="0"), sampled("d", at_s)]
+        return [*gateway(at_s, arrivals), *taken, *engine]
+
+    server.rows = rows(-15, 100, (30.0, 20), 9000)
+    await source.read(PODS)
+    server.rows = rows(-5, 110, (36.0, 23), 9800)
+    seen = await source.read(PODS)
+    assert value(seen.ttft_s) == pytest.approx(2.0)
+    assert value(seen.output_tokens) == 800
+    assert isinstance(seen.tpot_s, Missing)
+
+
 async def test_the_same_scrape_read_again_is_no_new_interval_and_its_figures_stay(
     server: PrometheusServer, source: PrometheusSource
 ) -> None:

@@ -141,6 +141,37 @@ async def test_an_engine_that_does_not_answer_is_missing(
     assert isinstance(seen.running[Role.DECODE], Missing)
 
 
+async def test_latencies_are_means_of_what_the_gateways_histograms_took_in(
+    gateway: Exporter, source: DirectScrape
+) -> None:
+    def text(ttft: tuple[float, int], tpot: tuple[float, int]) -> str:
+        taken = {series.TTFT: ttft, series.TPOT: tpot}
+        rows = [f"{name}_sum {total}\n{name}_count {n}\n" for name, (total, n) in taken.items()]
+        return gateway_text(arrivals=1, met=0, missed=0) + "".join(rows)
+
+    gateway.text = text((100.0, 50), (3.0, 40))
+    first = await source.read([])
+    gateway.text = text((106.0, 54), (3.0, 40))
+    second = await source.read([])
+    assert isinstance(first.ttft_s, Missing)
+    assert value(second.ttft_s) == pytest.approx(1.5)
+    assert isinstance(second.tpot_s, Missing)
+
+
+async def test_output_tokens_are_those_of_decode_engines_since_the_last_look(
+    gateway: Exporter, engine: Exporter, source: DirectScrape
+) -> None:
+    def text(tokens: int) -> str:
+        return f'{series.VLLM.generation_tokens}{{engine="0"}} {tokens}\n'
+
+    pods = [pod(Role.DECODE, engine.url), pod(Role.PREFILL, engine.url)]
+    gateway.text, engine.text = gateway_text(arrivals=1, met=0, missed=0), text(5000)
+    first = await source.read(pods)
+    engine.text = text(5700)
+    second = await source.read(pods)
+    assert (value(first.output_tokens), value(second.output_tokens)) == (0, 700)
+
+
 async def test_prefill_utilisation_is_the_share_of_time_with_a_prompt_in_hand(
     gateway: Exporter, engine: Exporter, source: DirectScrape
 ) -> None:

@@ -60,6 +60,7 @@ def _settings(traces: tuple[str, ...]) -> Settings:
         tpot_s=0.05,
         attainment=TARGET,
         cold_starts_s=(100.0,),
+        start_spread=0.2,
         scrape_age_s=15.0,
         interval_s=5.0,
         drain_s=600.0,
@@ -81,6 +82,7 @@ def _load(trace: str) -> LoadFacts:
         mean_input_tokens=1155.0,
         mean_output_tokens=211.0,
         cold_start_s=100.0,
+        ttft_s=2.0,
         start=(3, 4),
     )
 

@@ -24,6 +24,7 @@ def conditions(
         tpot_s=0.06,
         attainment=attainment,
         cold_start_s=cold_start_s,
+        start_spread=0.2,
         scrape_age_s=5.0,
         interval_s=5.0,
         drain_s=600.0,

@@ -71,9 +71,17 @@ def scenario(
 
 
 def scripted(
-    changes: Sequence[tuple[float, Role, int]], seen: list[Observation] | None = None
+    changes: Sequence[tuple[float, Role, int]],
+    seen: list[Observation] | None = None,
+    *,
+    warm: Mapping[Role, int] | None = None,
+    switches: Sequence[tuple[float, Role, Role]] = (),
 ) -> Planner:
-    """A planner that wants what a script of (seconds, role, replicas) says; notes what it is shown."""
+    """A planner that wants what a script of (seconds, role, replicas) says; notes what it is shown.
+
+    It keeps `warm` pods by, and lets a pod switch its role at each of `switches`, once.
+    """
+    left = list(switches)
 
     def plan(observation: Observation, memory: Memory, spec: FleetSpec) -> Plan:
         if seen is not None:
@@ -81,6 +89,12 @@ def scripted(
         targets = {role: pods.desired for role, pods in observation.pods.items()}
         due = [(role, replicas) for at_s, role, replicas in changes if at_s <= observation.now_s]
         targets.update(due)
+        now = [(source, target) for at_s, source, target in left if at_s <= observation.now_s]
+        left[:] = [switch for switch in left if switch[0] > observation.now_s]
+        for source, target in now:
+            if not due and observation.pods[source].ready:
+                targets[source] -= 1
+                targets[target] += 1
         return Plan(
             roles={
                 role: Decision(target=target, unclamped=target, reason="the script says so")
@@ -92,6 +106,8 @@ def scripted(
             reasons=(),
             runner_up=None,
             look_again_s=spec.interval_s,
+            switches=() if due else tuple(now),
+            warm=warm or {},
         )
 
     return plan

@@ -151,6 +151,14 @@ def test_static_and_hpa_run_through_the_same_limits() -> None:
     assert scaled[5.0] == (6, 4)
 
 
+def test_a_plan_that_predicts_nothing_decides_the_same() -> None:
+    seen = observation(5.0, rate_rps=20.0, pods=pair(3, 2))
+    told, silent = plan(seen, Memory(), CALM), plan(seen, Memory(), CALM, predicts=False)
+
+    assert told.prediction is not None
+    assert silent == replace(told, prediction=None, bottleneck=Bottleneck.NONE)
+
+
 def test_the_memory_survives_a_restart() -> None:
     *_, (now_s, pods, last) = played(lambda _: 40.0, 300.0)
     stored, reason = memories.from_json(memories.to_json(last.memory))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.fakes.simulated import ROUND, scenario, scripted, with_kv
 
 from tandem.api.role import Role
+from tandem.simulator.features import Handover
 from tandem.simulator.flight import Outcome
 from tandem.simulator.run import Run
 from tandem.simulator.scenario import Scenario
@@ -48,7 +49,7 @@ def fleet(
         planner=scripted(changes) if changes is not None else None,
         lead_time_s=2.0,
         interval_s=0.7,
-        kv_lease_s=1.5,
+        handover=Handover(lease_s=1.5),
         drain_s=600.0,
     )
 

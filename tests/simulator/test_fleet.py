@@ -3,43 +3,39 @@
 from dataclasses import replace
 
 import pytest
-from tests.fakes.simulated import ROUND
+from tests.fakes.simulated import ROUND, requests, scenario
 
 from tandem.api.role import Role
 from tandem.cluster.ports import PodPhase
 from tandem.perf.sequence import Sequence
 from tandem.planner.observation import PodCounts
-from tandem.planner.spec import FleetSpec, RoleSpec, Slo
+from tandem.planner.spec import RoleSpec
 from tandem.simulator.clock import Clock
 from tandem.simulator.fleet import Fleet
-from tandem.simulator.gateway import Gateway
 from tandem.simulator.pod import EnginePod
+from tandem.simulator.run import Run
 
 P = Role.PREFILL
 LEAD_S = 100.0
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def run() -> Run:
+    """Three prefill pods and one decode pod, Ready."""
+    asked = scenario(requests((0, 90, 3)), {P: 3, Role.DECODE: 1}, lead_time_s=LEAD_S)
+    run = Run(asked)
+    run.fleet.start_ready(asked.replicas)
+    return run
 
 
 @pytest.fixture
-def fleet(clock: Clock) -> Fleet:
-    """Three prefill pods and one decode pod, Ready."""
-    roles = {role: RoleSpec(profile=ROUND, lead_time_s=LEAD_S) for role in Role}
-    spec = FleetSpec(slo=Slo(ttft_s=2, tpot_s=0.05), roles=roles)
-    gateway = Gateway(clock, spec, "fcfs", 30.0, lambda _: None)
-    fleet = Fleet(
-        clock,
-        roles,
-        events=gateway,
-        on_change=gateway.set_pods,
-        times=dict.fromkeys(Role, ROUND),
-        most_iterations=1,
-    )
-    fleet.start_ready({P: 3, Role.DECODE: 1})
-    return fleet
+def clock(run: Run) -> Clock:
+    return run.clock
+
+
+@pytest.fixture
+def fleet(run: Run) -> Fleet:
+    return run.fleet
 
 
 def load(pod: EnginePod, *keys: str) -> None:
@@ -136,10 +132,10 @@ def test_a_pod_costs_from_the_asking_until_it_is_gone(clock: Clock, fleet: Fleet
     fleet.scale(P, 2)
     pass_time(clock, 120.0)
     pod_hours = (3 * 60 + 2 * 60 + 120) / 3600
-    assert fleet.accelerator_hours(120.0) == pytest.approx(2 * pod_hours)
-    assert fleet.cost(120.0) == pytest.approx(3.0 * pod_hours)
-    assert fleet.replicas(120.0)[P].mean == pytest.approx(2.5)
-    assert fleet.replicas(120.0)[P].max == 3
+    assert fleet.ledger.accelerator_hours(120.0) == pytest.approx(2 * pod_hours)
+    assert fleet.ledger.cost(120.0) == pytest.approx(3.0 * pod_hours)
+    assert fleet.ledger.replicas(fleet.desired, 120.0)[P].mean == pytest.approx(2.5)
+    assert fleet.ledger.replicas(fleet.desired, 120.0)[P].max == 3
 
 
 def test_a_draining_pod_is_paid_and_counts_among_the_most(clock: Clock, fleet: Fleet) -> None:
@@ -147,22 +143,14 @@ def test_a_draining_pod_is_paid_and_counts_among_the_most(clock: Clock, fleet: F
         load(pod, f"on {pod.name}")
     fleet.scale(P, 1)
     pass_time(clock, 3600.0)
-    assert fleet.replicas(3600.0)[P].mean == 3.0
+    assert fleet.ledger.replicas(fleet.desired, 3600.0)[P].mean == 3.0
     assert [pod.phase for pod in fleet.pods if pod.role is P].count(PodPhase.DRAINING) == 2
 
 
-def test_roles_may_cost_differently(clock: Clock) -> None:
+def test_roles_may_cost_differently() -> None:
     dear = replace(ROUND, cost_per_hour=10.0, accelerators=8)
+    asked = scenario(requests((0, 90, 3)))
     roles = {P: RoleSpec(profile=ROUND), Role.DECODE: RoleSpec(profile=dear)}
-    spec = FleetSpec(slo=Slo(ttft_s=2, tpot_s=0.05), roles=roles)
-    gateway = Gateway(clock, spec, "fcfs", 30.0, lambda _: None)
-    fleet = Fleet(
-        clock,
-        roles,
-        events=gateway,
-        on_change=gateway.set_pods,
-        times=dict.fromkeys(Role, ROUND),
-        most_iterations=1,
-    )
-    fleet.start_ready({P: 1, Role.DECODE: 1})
-    assert (fleet.cost(3600.0), fleet.accelerator_hours(3600.0)) == (13.0, 10.0)
+    fleet = Run(replace(asked, spec=replace(asked.spec, roles=roles))).fleet
+    fleet.start_ready(asked.replicas)
+    assert (fleet.ledger.cost(3600.0), fleet.ledger.accelerator_hours(3600.0)) == (13.0, 10.0)

@@ -7,6 +7,7 @@ import pytest
 from tests.fakes.simulated import ROUND, requests, scenario, scripted
 
 from tandem.api.role import Role
+from tandem.simulator.features import Handover
 from tandem.simulator.flight import Outcome
 from tandem.simulator.run import Run, simulate
 from tandem.simulator.table import Ended
@@ -54,7 +55,7 @@ def test_kv_without_a_decode_pod_waits_and_is_sent_within_its_lease() -> None:
     """
     changes = [(0.05, Role.DECODE, 0), (0.06, Role.DECODE, 1)]
     trace = requests((0, 90, 3), (2000, 90, 3))
-    flight, _ = flights(trace, changes, lead_time_s=0.5, kv_lease_s=1.0)
+    flight, _ = flights(trace, changes, lead_time_s=0.5, handover=Handover(lease_s=1.0))
     assert flight.prefilled_s == pytest.approx(0.100)
     assert flight.first_token_s == pytest.approx(0.560 + 0.095 + 0.0119)
 
@@ -62,7 +63,9 @@ def test_kv_without_a_decode_pod_waits_and_is_sent_within_its_lease() -> None:
 def test_kv_past_its_lease_is_prefilled_again() -> None:
     """As above, but the lease ends at 300: prefilled anew from 560 to 660."""
     changes = [(0.05, Role.DECODE, 0), (0.06, Role.DECODE, 1)]
-    (flight,) = flights(requests((0, 90, 3)), changes, lead_time_s=0.5, kv_lease_s=0.2)
+    (flight,) = flights(
+        requests((0, 90, 3)), changes, lead_time_s=0.5, handover=Handover(lease_s=0.2)
+    )
     assert flight.started_s == 0.0
     assert flight.prefilled_s == pytest.approx(0.660)
     assert flight.first_token_s == pytest.approx(0.660 + 0.095 + 0.0119)
@@ -78,7 +81,7 @@ def test_a_first_token_that_the_user_has_is_not_told_again_after_a_second_prefil
         profile=profile,
         interval_s=0.01,
         lead_time_s=0.5,
-        kv_lease_s=0.2,
+        handover=Handover(lease_s=0.2),
     )
     result = simulate(asked)
     (flight,) = result.flights

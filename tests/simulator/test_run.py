@@ -34,6 +34,7 @@ def test_the_decode_leg_speaks_first_by_default() -> None:
             "tpot_s": 0.011915,
             "itl_s": 0.011915,
             "e2e_s": 0.23073,
+            "encode_s": None,
             "queue_s": 0.0,
             "transfer_s": 0.095,
         }
@@ -49,6 +50,7 @@ def test_the_prefill_leg_may_speak_first_and_the_transfer_is_then_a_gap() -> Non
             "tpot_s": (0.095 + 0.01191 + 0.01192) / 2,
             "itl_s": (0.095 + 0.01191 + 0.01192) / 2,
             "e2e_s": 0.100 + 0.095 + 0.01191 + 0.01192,
+            "encode_s": None,
             "queue_s": 0.0,
             "transfer_s": 0.095,
         }
@@ -85,8 +87,8 @@ def test_a_turn_comes_a_think_gap_after_the_end_of_the_one_before() -> None:
 
 def test_turns_that_the_end_came_before_are_misses() -> None:
     result = simulate(scenario(session((0, 0), (1, 30.0), (2, 0.0)), drain_s=10.0))
-    counts = {outcome: result.count(outcome) for outcome in Outcome}
-    assert counts == {Outcome.FINISHED: 1, Outcome.REFUSED: 0, Outcome.UNFINISHED: 2}
+    counts = {outcome: n for outcome in Outcome if (n := result.count(outcome))}
+    assert counts == {Outcome.FINISHED: 1, Outcome.UNFINISHED: 2}
     assert result.attainment == pytest.approx(1 / 3)
 
 
@@ -120,7 +122,7 @@ def test_refused_cut_and_late_requests_all_count_against_attainment() -> None:
         (0, 90, 2), (1000, 90, 2), (2000, 2990, 2), (9000, 9990, 2), (9000, 200_000, 1)
     )
     result = simulate(scenario(trace, dict.fromkeys(Role, 2), drain_s=5.0))
-    counts = {outcome: result.count(outcome) for outcome in Outcome}
+    counts = {outcome: n for outcome in Outcome if (n := result.count(outcome))}
     assert counts == {Outcome.FINISHED: 3, Outcome.REFUSED: 1, Outcome.UNFINISHED: 1}
     assert (result.met, result.attainment) == (2, 0.4)
     assert result.goodput_rps == pytest.approx(2 / 9)
@@ -147,10 +149,12 @@ def test_the_same_seed_gives_the_same_report_byte_for_byte() -> None:
 
 def test_the_report_has_every_figure_of_its_contract() -> None:
     figures = report(simulate(scaled(1)), wall_s=2.0)
-    latencies = ["ttft_s", "tpot_s", "itl_s", "e2e_s", "queue_s", "transfer_s"]
+    latencies = ["ttft_s", "tpot_s", "itl_s", "e2e_s", "encode_s", "queue_s", "transfer_s"]
     assert list(figures) == [
-        *("requests", "finished", "refused", "duration_s", "wall_s", "requests_per_s"),
-        *("attainment", "goodput_rps", *latencies, "gpu_hours", "cost", "replicas", "decisions"),
+        *("requests", "finished", "refused", "duration_s", "interrupted_at_s", "wall_s"),
+        "requests_per_s",
+        *("attainment", "goodput_rps", *latencies, "gpu_hours", "cost", "replicas"),
+        *("switches", "decisions"),
         *("policy", "profile", "trace", "seed", "version"),
     ]
     assert all(list(figures[name]) == ["mean", "p50", "p90", "p95", "p99"] for name in latencies)
@@ -163,6 +167,21 @@ def test_the_report_has_every_figure_of_its_contract() -> None:
         "to": 3,
         "reason": "the script says so",
     }
+
+
+def test_the_drain_of_a_few_requests_can_be_stopped_too() -> None:
+    """One answer of 50,000 tokens, iteration by iteration: asked for the fifth time, it is stopped."""
+    asked: list[None] = []
+
+    def stop() -> bool:
+        asked.append(None)
+        return len(asked) == 5
+
+    result = simulate(scenario(requests((0, 90, 50_000)), kernel="exact"), stop=stop)
+    assert len(asked) == 5
+    assert result.count(Outcome.UNFINISHED) == 1
+    assert result.cut_s is not None
+    assert 0 < result.cut_s < 600, "the drain would be over then"
 
 
 def test_progress_only_grows_and_stays_a_share() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tandem.errors import InvalidInputError
 from tandem.traces.arrivals import ArrivalLaw
-from tandem.traces.character import Character, generated
+from tandem.traces.character import Character, EncodeLaw, generated
 from tandem.traces.conversations import BLOCK_TOKENS, ConversationLaw
 from tandem.traces.lengths import LengthLaw
 from tandem.traces.model import Trace
@@ -132,6 +132,11 @@ def test_a_session_ends_when_its_context_is_full() -> None:
         ),
         pytest.param(
             replace(PLAIN, input=LengthLaw(mean=9.0, swing=0.5)), "--drift", id="drift below 1"
+        ),
+        pytest.param(
+            replace(PLAIN, encode=EncodeLaw(share=1.5, tokens=LengthLaw(mean=9.0))),
+            "--encode-share",
+            id="more images than requests",
         ),
         pytest.param(
             replace(TALK, conversations=ConversationLaw(turns=0.5, added=TALK.input, think_s=1.0)),

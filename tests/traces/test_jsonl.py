@@ -22,6 +22,7 @@ REQUESTS = st.builds(
     session=st.sampled_from(["", "a", "b"]),
     think_s=st.floats(min_value=0, max_value=1e4),
     class_name=st.sampled_from(["", "batch"]),
+    encode_tokens=st.sampled_from([0, 1]),
 )
 
 
@@ -30,7 +31,10 @@ def close(read: Trace, written: Trace) -> bool:
 
     def plain(trace: Trace) -> list[object]:
         return [
-            (r.input_tokens, r.output_tokens, r.hash_ids, r.session, r.class_name)
+            (
+                *(r.input_tokens, r.encode_tokens, r.output_tokens),
+                *(r.hash_ids, r.session, r.class_name),
+            )
             for r in trace.requests
         ]
 

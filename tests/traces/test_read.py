@@ -94,6 +94,12 @@ def test_parquet_reads_three_columns_and_ignores_the_others(tmp_path: Path) -> N
     assert lengths(read(tmp_path, content)) == [(0.0, 54, 15), (pytest.approx(0.096), 217, 141)]
 
 
+def test_the_image_tokens_of_servegen_are_what_an_encoder_makes(tmp_path: Path) -> None:
+    columns = {"input_tokens": [54, 217], "output_tokens": [15, 141], "image_tokens": [4, 0]}
+    read_back = read(tmp_path, parquet(tmp_path, t_ms=[7, 103], **columns))
+    assert [request.encode_tokens for request in read_back.requests] == [4, 0]
+
+
 def test_a_span_in_the_first_line_keeps_the_quiet_before_and_after(tmp_path: Path) -> None:
     content = ROW.replace("}", ', "span_ms": 5000}') + ROW.replace(": 1,", ": 2000,", 1)
     trace = read(tmp_path, content)
@@ -128,6 +134,11 @@ ROW = '{"timestamp": 1, "input_length": 1, "output_length": 1}\n'
     [
         pytest.param("", ["an empty file"], id="empty file"),
         pytest.param("TIMESTAMP,ContextTokens,GeneratedTokens\n", ["0 requests"], id="no row"),
+        pytest.param(
+            ROW.replace("}", ', "encode_length": 2}'),
+            ["line 1", "encode_length", "at most input_length (1)"],
+            id="more images than input",
+        ),
         pytest.param("hello\n", ["hello", "Azure CSV"], id="no format we know"),
         pytest.param(b"\xff\xfe\x00", ["Azure CSV"], id="binary"),
         pytest.param(
@@ -207,6 +218,16 @@ def test_a_bad_file_is_refused_with_place_value_and_what_is_allowed(
         ),
         pytest.param(
             {"t_ms": [1, 2], "input_tokens": [5, 5]}, ["output_tokens", "missing"], id="missing"
+        ),
+        pytest.param(
+            {
+                "t_ms": [1, 2],
+                "input_tokens": [5, 5],
+                "output_tokens": [1, 1],
+                "image_tokens": [0, 6],
+            },
+            ["line 2", "image_tokens", "6", "at most input_tokens"],
+            id="more images than input",
         ),
         pytest.param(
             {"t_ms": ["x", "y"], "input_tokens": [5, 5], "output_tokens": [1, 1]},

@@ -21,7 +21,9 @@ from tandem.traces.write import write_trace
 FULL = Trace(
     name="full",
     requests=(
-        TraceRequest(arrival_s=1.5, input_tokens=700, output_tokens=12, hash_ids=(3, 4)),
+        TraceRequest(
+            arrival_s=1.5, input_tokens=700, output_tokens=12, hash_ids=(3, 4), encode_tokens=576
+        ),
         TraceRequest(
             arrival_s=2.25,
             input_tokens=1,
@@ -57,6 +59,12 @@ def test_arrivals_and_lengths_read_back_from_every_format(tmp_path: Path, name: 
     assert read_trace(path).duration_s == 0.25
 
 
+def test_parquet_carries_what_an_encoder_makes(tmp_path: Path) -> None:
+    write_trace(FULL, tmp_path / "full.parquet")
+    read = read_trace(tmp_path / "full.parquet")
+    assert [request.encode_tokens for request in read.requests] == [576, 0]
+
+
 def test_canonical_jsonl_carries_everything(tmp_path: Path) -> None:
     path = tmp_path / "full.jsonl"
     assert write_trace(FULL, path) == ()
@@ -70,7 +78,7 @@ def test_canonical_jsonl_carries_everything(tmp_path: Path) -> None:
     [
         pytest.param(
             "t.csv",
-            ("hash_ids", "session", "think_ms", "class", "span_ms"),
+            ("hash_ids", "session", "think_ms", "class", "encode_length", "span_ms"),
             [0.0, 0.75],
             0.75,
             id="CSV",

@@ -91,7 +91,7 @@ class Core:
                 pin=lost.pin,
             )
             self.engine.add(call.sequence)
-            self.engine.waiting.rotate(1)
+            self.engine.waiting.insert(0, self.engine.waiting.pop())
         self._wake()
 
     @property

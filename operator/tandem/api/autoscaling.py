@@ -24,7 +24,9 @@ class Policy(ApiModel):
 
     name: Annotated[str, OneOf(POLICY_NAMES)] = "tandem"
     """The rule: tandem sizes by the queueing model, static stays at one size, hpa follows
-    utilisation as the Horizontal Pod Autoscaler does."""
+    utilisation as the Horizontal Pod Autoscaler does; the others follow published rules, kpa
+    Knative's, dynamo-sla and dynamo-load NVIDIA Dynamo's planner, the rest those of the systems
+    that they are named after. `tandem policies` tells of each where it comes from."""
 
     parameters: Annotated[Mapping[str, float], Field(max_length=32)] = Field(default={})
     """Numbers of the policy's own by name; what is not given has the policy's default."""

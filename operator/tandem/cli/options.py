@@ -24,6 +24,13 @@ def positive(flag: str, value: float) -> float:
     return value
 
 
+def not_negative(flag: str, value: float) -> float:
+    """A finite number, 0 among them."""
+    if not (isfinite(value) and value >= 0):
+        raise InvalidInputError(flag, value, "a finite number, 0 or more")
+    return value
+
+
 def share(flag: str, value: float) -> float:
     """A share strictly between 0 and 1."""
     if not 0 < value < 1:

@@ -14,11 +14,15 @@ from tandem.cluster import series
 from tandem.cluster.exposition import Counters, Sample
 from tandem.planner.observation import Missing
 
+SUMS = {name: f"{name}_sum" for name in (series.TTFT, series.TPOT)}  # of histograms
+COUNTS = {name: f"{name}_count" for name in (series.TTFT, series.TPOT)}
 COUNTERS = frozenset({
     series.ARRIVALS,
     series.SLO,
     series.LENGTHS,
     series.PREFILL_BUSY,
+    *SUMS.values(),
+    *COUNTS.values(),
 })  # fmt: skip
 GAUGES = frozenset({
     series.DISPERSION,

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tandem.api.role import Role
 from tandem.cluster import series
-from tandem.cluster.growth import GatewayCounts, Growth, Look, finite
+from tandem.cluster.growth import COUNTS, SUMS, GatewayCounts, Growth, Look, finite
 from tandem.cluster.ports import Pod, PodPhase
+from tandem.cluster.tokens import TokenCounts
 from tandem.planner.observation import Figure, LengthCounts, Missing, Reading, Traffic
 
 
@@ -19,12 +20,13 @@ class Meter:
         self._batch_cap = batch_cap
         self._names = series.ENGINE_SERIES[engine]
         self._counts = GatewayCounts()
+        self._tokens = TokenCounts(self._names.generation_tokens)
         self._busy: Figure | None = None  # prefill pods at work at once, mean of the last interval
 
     @property
-    def engine_names(self) -> tuple[str, str]:
+    def engine_names(self) -> tuple[str, ...]:
         """Series that are read of each engine."""
-        return self._names.running, self._names.kv_usage
+        return self._names.running, self._names.kv_usage, self._names.generation_tokens
 
     def read(
         self,
@@ -46,7 +48,18 @@ class Meter:
             Role.PREFILL: self._prefill_use(growth, len(seen[Role.PREFILL])),
             Role.DECODE: self._decode_use(running[Role.DECODE]),
         }
-        return _traffic(growth, running, kv_usage, utilisation)
+        tokens = self._output_tokens(growth, engines, pods)
+        return _traffic(growth, tokens, running, kv_usage, utilisation)
+
+    def _output_tokens(
+        self, growth: Growth, engines: Mapping[str, Look | Missing], pods: Sequence[Pod]
+    ) -> Reading:
+        """What decode engines generated; those that drain generate too, and are not asked."""
+        decode = [pod for pod in pods if pod.role is Role.DECODE]
+        unread = Missing("it was not read")
+        looks = {pod.name: engines.get(pod.name, unread) for pod in ready(decode)}
+        whole = all(pod.phase is not PodPhase.DRAINING for pod in decode)
+        return self._tokens.grown(looks, growth.interval_s, whole=whole)
 
     def _prefill_use(self, growth: Growth, pods: int) -> Reading:
         """Share of time with a prompt in hand; several gateways may have one there at once."""
@@ -98,6 +111,7 @@ def _mean(looks: Sequence[Look | Missing], name: str) -> Reading:
 
 def _traffic(
     growth: Growth,
+    tokens: Reading,
     running: Mapping[Role, Reading],
     kv_usage: Mapping[Role, Reading],
     utilisation: Mapping[Role, Reading],
@@ -116,6 +130,9 @@ def _traffic(
         met_ttft=counted(met["met", "met"] + met["met", "missed"]),
         met_tpot=counted(met["met", "met"] + met["missed", "met"]),
         met_both=counted(met["met", "met"]),
+        ttft_s=_mean_grown(growth, series.TTFT),
+        tpot_s=_mean_grown(growth, series.TPOT),
+        output_tokens=tokens,
         queued_requests=_gauge(growth, series.QUEUED_REQUESTS),
         queued_tokens=_gauge(growth, series.QUEUED_TOKENS),
         running=running,
@@ -130,6 +147,14 @@ def _dispersion(growth: Growth) -> Reading:
     if series.DISPERSION not in growth.gauges:
         return Missing("too few arrivals within the last two minutes to tell how they vary")
     return Figure(growth.gauges[series.DISPERSION], growth.age_s, growth.replicas == 1)
+
+
+def _mean_grown(growth: Growth, name: str) -> Reading:
+    """Mean of what a histogram took in over the interval."""
+    count = growth.totals[COUNTS[name]]
+    if not count:
+        return Missing("no request ended in the interval that tells it")
+    return Figure(growth.totals[SUMS[name]] / count, growth.age_s, growth.exact)
 
 
 def _gauge(growth: Growth, name: str) -> Reading:
@@ -150,6 +175,9 @@ def _silent(
         met_ttft=why,
         met_tpot=why,
         met_both=why,
+        ttft_s=why,
+        tpot_s=why,
+        output_tokens=why,
         queued_requests=why,
         queued_tokens=why,
         running=running,

@@ -20,7 +20,11 @@ _NAME = "__name__"
 _OWN = ("ttft", "tpot", "input", "cached", "output", "role", "engine", series.TARGET_POD)
 _OF, _SAMPLED, _UNREACHED = "of", "sampled", "unreached"  # which part of the query a row is from
 _ENGINES = sorted(
-    {name for each in series.ENGINE_SERIES.values() for name in (each.running, each.kv_usage)}
+    {
+        name
+        for each in series.ENGINE_SERIES.values()
+        for name in (each.running, each.kv_usage, each.generation_tokens)
+    }
 )
 _TIMED = (series.ARRIVALS, *sorted({each.running for each in series.ENGINE_SERIES.values()}))
 

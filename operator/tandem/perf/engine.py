@@ -6,14 +6,14 @@ simulator, in real time in the emulator), then ends it.
 Rules, as in vLLM's scheduler:
 1. Running sequences first: each decodes one token. Where blocks lack, what came to run last is
    preempted, a prompt in chunks before any that decodes: its blocks are dropped, all its tokens are
-   recomputed later, and it is the first to be admitted again.
-2. Then prompts, first come first served, in chunks within the token budget, blocks for the whole
-   prompt taken at admission.
+   recomputed later, and it is the first to be admitted again. With `swap`, an answer's KV goes to the
+   host's memory instead, and is loaded from there when blocks are free.
+2. Then prompts, first come first served, in chunks within the token budget (and `chunk_tokens` a step,
+   where that is less), blocks for the whole prompt taken at admission.
 3. A sequence whose KV comes from a peer takes its blocks first, then loads; it joins the batch
    without computing its prompt, and its first step recomputes the last prompt token.
 """
 
-from collections import deque
 from math import sqrt
 
 from tandem.errors import InvalidInputError
@@ -95,19 +95,29 @@ class Outcome:
 class Engine:
     """State of one replica; see the module's text for its rules."""
 
-    def __init__(self, profile: EngineProfile, times: StepTimes | None = None) -> None:
+    def __init__(
+        self,
+        profile: EngineProfile,
+        times: StepTimes | None = None,
+        *,
+        swap: bool = False,
+        chunk_tokens: int = 0,
+    ) -> None:
         self.profile = profile
+        self._chunk_tokens = chunk_tokens or profile.batch_tokens
+        self.swap = swap
         self.times: StepTimes = profile if times is None else times
         self.blocks_total = profile.kv.capacity_tokens // profile.kv.block_tokens
         self.blocks_free = self.blocks_total
         self.preemptions = 0
-        self.waiting: deque[Sequence] = deque()
+        self.waiting: list[Sequence] = []
         self.batch = DecodeBatch(profile.kv.block_tokens)
         self._known: dict[str, Sequence] = {}
         self._prefilling: list[Sequence] = []
         self._loading: set[str] = set()
         self._arrived: list[Sequence] = []  # loaded while a step ran: they join the next one
         self._step: Step | None = None
+        self._encodes = False  # as long as nothing has brought images
 
     # -- what comes in and goes out ---------------------------------------------------------------
 
@@ -123,13 +133,15 @@ class Engine:
         self._check(sequence)
         sequence.computed_tokens = min(sequence.cached_tokens, sequence.input_tokens - 1)
         self._known[sequence.key] = sequence
+        if sequence.encode_s > 0:
+            self._encodes = True
         self.waiting.append(sequence)
 
     def next_load(self) -> Sequence | None:
         """The first waiting sequence with remote KV, its blocks taken, if it is its turn and they are free."""
         if not self.waiting or not self.waiting[0].remote_kv or not self._admit():
             return None
-        sequence = self.waiting.popleft()
+        sequence = self.waiting.pop(0)
         sequence.stage = LOADING
         self._loading.add(sequence.key)
         return sequence
@@ -144,6 +156,15 @@ class Engine:
         sequence = self._known.get(key)
         if sequence is not None and sequence.stage is PINNED:
             self._forget(sequence)
+
+    def hand_over(self, key: str) -> int:
+        """Let a sequence decode no longer and pin its KV; tells how many tokens it emitted, 0 if it did not."""
+        sequence = self._known.get(key)
+        if sequence is None or sequence.stage is not DECODING:
+            return 0
+        self._withdraw(sequence)
+        sequence.stage = PINNED
+        return sequence.emitted_before
 
     def abort(self, key: str) -> Sequence | None:
         """Drop a sequence at whatever stage it is; unknown keys are none."""
@@ -165,11 +186,14 @@ class Engine:
         assert self._step is None, "begin() before end()"
         self._join_arrived()
         self._make_room()
-        chunks = self._schedule_prompts(self.profile.batch_tokens - len(self.batch))
+        budget = min(self._chunk_tokens, self.profile.batch_tokens - len(self.batch))
+        chunks = self._schedule_prompts(budget)
         decoding = len(self.batch)
         if chunks:
             spans = [(start, end) for _, start, end in chunks]
             step_s = self.times.step_s(spans, decoding, self.batch.context_tokens)
+            if self._encodes:
+                step_s += _encode_s(chunks)
             self._step = Step(decoding, chunks, step_s)
         elif decoding:
             self._step = self._run(decoding, most)
@@ -261,7 +285,9 @@ class Engine:
         for sequence in arrived:
             if sequence.stage is LOADING:
                 self._loading.discard(sequence.key)
-                sequence.remote_kv = False  # what is recomputed after a preemption is computed here
+                sequence.remote_kv = sequence.swapped = (
+                    False  # what is recomputed after a preemption is computed here
+                )
                 self._join(sequence, sequence.target_tokens - 1)
 
     def _join(self, sequence: Sequence, kv_tokens: int) -> None:
@@ -283,11 +309,14 @@ class Engine:
 
     def _preempt(self, sequence: Sequence) -> None:
         self.preemptions += 1
+        was_decoding = sequence.stage is DECODING
         self._withdraw(sequence)
         self.blocks_free += sequence.blocks
         sequence.blocks, sequence.computed_tokens = 0, 0
+        if self.swap and was_decoding:
+            sequence.remote_kv = sequence.swapped = True
         sequence.stage = WAITING
-        self.waiting.appendleft(sequence)
+        self.waiting.insert(0, sequence)
 
     # -- prompts ----------------------------------------------------------------------------------
 
@@ -296,7 +325,7 @@ class Engine:
         for sequence in self._prefilling:
             budget -= self._schedule_chunk(sequence, budget, chunks)
         while budget > 0 and self.waiting and not self.waiting[0].remote_kv and self._admit():
-            sequence = self.waiting.popleft()
+            sequence = self.waiting.pop(0)
             sequence.stage = PREFILLING
             self._prefilling.append(sequence)
             budget -= self._schedule_chunk(sequence, budget, chunks)
@@ -336,6 +365,8 @@ class Engine:
         """Take a sequence from where it waits or runs; its blocks stay its own."""
         if sequence.stage is DECODING:
             self._leave_batch(sequence)
+            if self._step is not None:
+                self._step.decoding -= 1  # it emits no token in this iteration
         elif sequence.stage is PREFILLING:
             self._prefilling.remove(sequence)
         elif sequence.stage is WAITING:
@@ -366,3 +397,12 @@ class Engine:
             raise InvalidInputError("input_tokens", tokens, allowed)
         if sequence.key in self._known:
             raise InvalidInputError("key", sequence.key, "one that is not here already")
+
+
+def _encode_s(chunks: tuple[Chunk, ...]) -> float:
+    """Seconds of the encoder for what these chunks begin, which are spent then."""
+    seconds = 0.0
+    for sequence, _, _ in chunks:
+        seconds += sequence.encode_s
+        sequence.encode_s = 0.0
+    return seconds

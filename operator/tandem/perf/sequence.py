@@ -29,6 +29,8 @@ class Sequence:
     `remote_kv`: the prompt's KV comes from a peer, so nothing of it is computed here. Give it
     `emitted_before=1` where the user has the peer's token already: the first step computes that one.
     `pin`: keep the KV after the last token, until it is released (the prefill leg).
+    `encode_s`: seconds that its encoder adds to the step which begins the prompt; 0 once it has.
+    `swapped`: preempted, its KV in the host's memory: it comes back from there as remote KV would.
 
     Attributes:
         computed_tokens: of the prompt, and after a preemption of what was emitted too.
@@ -47,6 +49,7 @@ class Sequence:
         remote_kv: bool = False,
         pin: bool = False,
         emitted_before: int = 0,
+        encode_s: float = 0.0,
     ) -> None:
         self.key = key
         self.input_tokens = input_tokens
@@ -54,6 +57,8 @@ class Sequence:
         self.cached_tokens = cached_tokens
         self.remote_kv = remote_kv
         self.pin = pin
+        self.encode_s = encode_s
+        self.swapped = False
         self.emitted_before = emitted_before
         self.stage: Stage = WAITING
         self.computed_tokens = 0

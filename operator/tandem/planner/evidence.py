@@ -34,7 +34,7 @@ def backlog(observation: Observation, spec: FleetSpec, tandem: Tandem) -> Need:
     queued = known(traffic.queued_tokens, MOST_TOKENS, stale_s, otherwise=0.0)
     work, lead_s = tandem.prefill_work, spec.roles[Role.PREFILL].lead_time_s
     queued_s = queued * work.mean_s / tandem.lengths.mean_new
-    if queued_s <= pods.ready * spec.slo.ttft_s or _waits_for_decode(observation, spec):
+    if queued_s <= pods.ready * spec.slo.ttft_s or waits_for_decode(observation, spec):
         return Need()
     load = tandem.rate_rps * work.mean_s
     working = (
@@ -88,7 +88,7 @@ def _room(context_tokens: float, spec: FleetSpec, tandem: Tandem) -> float:
     return min(by_step, work.batch_cap, work.kv_tokens / context_tokens)
 
 
-def _waits_for_decode(observation: Observation, spec: FleetSpec) -> bool:
+def waits_for_decode(observation: Observation, spec: FleetSpec) -> bool:
     """Whether the queue is there for want of decode: that is full, or prefill pods stand idle."""
     traffic, stale_s = observation.traffic, spec.behavior.stale_after_s
     use = known(traffic.utilisation.get(Role.DECODE), MOST_SHARE, stale_s, otherwise=0.0)

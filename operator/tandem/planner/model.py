@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
 from tandem.api.role import Role
 
@@ -87,7 +88,11 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One decision for the whole fleet."""
+    """One decision for the whole fleet.
+
+    `switches` are running pods that change their role, (from, to) each, before roles reach their targets;
+    `warm` are pods a role that shall stand by, started. Only the simulator moves these levers so far.
+    """
 
     roles: Mapping[Role, Decision]
     memory: Memory
@@ -96,3 +101,5 @@ class Plan:
     reasons: tuple[str, ...]
     runner_up: RunnerUp | None
     look_again_s: float
+    switches: tuple[tuple[Role, Role], ...] = ()
+    warm: Mapping[Role, int] = field(default_factory=lambda: MappingProxyType({}))

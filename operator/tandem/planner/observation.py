@@ -51,6 +51,8 @@ class Traffic:
         lengths: finished requests of the interval by length.
         finished: requests that ended in the interval, whatever became of them.
         met_ttft, met_tpot, met_both: how many of `finished` met those targets.
+        ttft_s, tpot_s: means over `finished` of the interval.
+        output_tokens: tokens that decode engines generated in the interval.
         queued_requests, queued_tokens: waiting for prefill now, and their uncached input tokens.
         running: mean requests in an engine of a role now.
         kv_usage: mean share of KV in use per role now.
@@ -67,6 +69,9 @@ class Traffic:
     met_ttft: Reading = NEVER_READ
     met_tpot: Reading = NEVER_READ
     met_both: Reading = NEVER_READ
+    ttft_s: Reading = NEVER_READ
+    tpot_s: Reading = NEVER_READ
+    output_tokens: Reading = NEVER_READ
     queued_requests: Reading = NEVER_READ
     queued_tokens: Reading = NEVER_READ
     running: Mapping[Role, Reading] = field(default_factory=dict)

@@ -1,10 +1,12 @@
 """`plan`: one observation and what is remembered -> targets per role, with reasons. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
 from tandem.api.role import Role
 from tandem.planner import memory as memories
+from tandem.planner import switches
 from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, from_cells
 from tandem.planner.limits import Situation, limited, unknown, with_wishes
 from tandem.planner.model import Bottleneck, Clamp, Decision, Memory, Plan, Prediction
@@ -19,8 +21,10 @@ HEEDED = "the best pair that min, max, ratio and budget allow together"
 RECENT_S = 60.0  # of arrivals, for the prediction of what the planned fleet would do now
 
 
-def plan(observation: Observation, memory: Memory, spec: FleetSpec) -> Plan:
-    """Remember, ask the policy, apply the limits, predict."""
+def plan(
+    observation: Observation, memory: Memory, spec: FleetSpec, *, predicts: bool = True
+) -> Plan:
+    """Remember, ask the policy, apply the limits, and predict, where anybody reads a prediction."""
     memory = memories.remember(observation, memory, spec.behavior.stale_after_s)
     policy = named(spec.policy)
     proposal = policy.decide(observation, memory, spec)
@@ -31,20 +35,37 @@ def plan(observation: Observation, memory: Memory, spec: FleetSpec) -> Plan:
         hold_s=proposal.hold_s,
         needs_traffic=policy.needs_traffic,
     )
+    why_not = unknown(situation)
+    proposal = _with_possible(proposal, situation, why_not)
+    situation = replace(situation, observation=switches.after(observation, proposal.switches))
     targets, bitten = limited(situation, proposal.wishes)
     clamps = (*_heeded(proposal), *bitten)
-    prediction = _prediction(memory, spec, targets)
-    why_not = unknown(situation)
+    prediction = _prediction(memory, spec, targets) if predicts else None
     if why_not:  # what a policy says of old figures is no reason for what holds now
         proposal = replace(proposal, reasons=dict.fromkeys(Role, f"held: {why_not}"))
     return Plan(
         roles={role: _decision(proposal, targets, clamps, role) for role in Role},
-        memory=with_wishes(situation, proposal.wishes),
+        memory=replace(with_wishes(situation, proposal.wishes), facts=dict(proposal.facts)),
         prediction=prediction,
         bottleneck=Bottleneck.NONE if prediction is None else prediction.bottleneck,
         reasons=_reasons(proposal, clamps),
         runner_up=proposal.runner_up,
         look_again_s=spec.interval_s,
+        switches=proposal.switches,
+        warm=switches.warm(proposal.warm, targets, spec),
+    )
+
+
+def _with_possible(proposal: Proposal, situation: Situation, why_not: str) -> Proposal:
+    """The proposal with the switches that can be made; none on figures that can't be believed."""
+    if not proposal.switches:
+        return proposal
+    kept = switches.possible(
+        () if why_not else proposal.switches, situation.observation, situation.spec
+    )
+    dropped = Counter(proposal.switches) - Counter(kept)
+    return replace(
+        proposal, switches=kept, wishes=switches.without(proposal.wishes, [*dropped.elements()])
     )
 
 

@@ -60,6 +60,10 @@ class Behavior:
     stale_after_s: float = 60.0
 
 
+# Nothing but a policy's own hold slows it: what a comparison of policies runs each of them with.
+OWN_PACE = Behavior(up_max_step=1_000_000, down_window_s=0.0, down_max_step=1_000_000)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetSpec:
     """A fleet as the planner sees it."""

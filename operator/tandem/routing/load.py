@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from math import inf
 
 from tandem.perf.engine_profile import DecodeCost
+from tandem.perf.prefixes import PrefixCache
 from tandem.routing.model import RoutePod
 from tandem.routing.ranking import Ranking
 
@@ -19,6 +20,7 @@ class PodLoad:
 
     def __init__(self, pod: RoutePod) -> None:
         self.pod = pod
+        self.prefixes = PrefixCache()  # what was prefilled here, as far as the router knows
         self.tokens: dict[str, int] = {}
         self.pinned: dict[str, int] = {}
         self.tokens_sum = 0
@@ -103,15 +105,14 @@ class DecodeField(Field):
     """Pods of one revision, by the time of their iteration."""
 
     def __init__(self, loads: Iterable[PodLoad], cost: DecodeCost) -> None:
-        self._beta_s = cost.beta_s_per_sequence
-        self._gamma_s = cost.gamma_s_per_token
+        self._cost = cost
         super().__init__(loads)
 
     def score(self, load: PodLoad) -> float:
-        """Seconds that its requests add to an iteration; a pod that leaves takes none."""
+        """Seconds of an iteration of what is there; a pod that leaves takes none."""
         if load.pod.draining:
             return inf
-        return self._beta_s * len(load.tokens) + self._gamma_s * load.tokens_sum
+        return (load.pod.cost or self._cost).step_s(len(load.tokens), load.tokens_sum)
 
 
 def _name(load: PodLoad) -> str:

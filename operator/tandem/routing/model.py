@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tandem.api.role import Role
+from tandem.perf.engine_profile import DecodeCost
 
 
 class RouteRequest:
@@ -11,6 +12,7 @@ class RouteRequest:
     `deadline_s` is arrival plus the TTFT target; `service_s` the prefill seconds it needs alone;
     `after_prefill_s` what TTFT still holds after them (transfer and the first decode step).
     `output_tokens` are expected: max_tokens where given, else what the model answers on average.
+    `priority` is that of its class, the lowest first; `hash_ids` name the blocks of its prompt.
     """
 
     def __init__(
@@ -23,6 +25,8 @@ class RouteRequest:
         service_s: float,
         after_prefill_s: float = 0.0,
         output_tokens: int = 0,
+        priority: int = 0,
+        hash_ids: tuple[int, ...] = (),
     ) -> None:
         self.key = key
         self.arrival_s = arrival_s
@@ -31,6 +35,8 @@ class RouteRequest:
         self.service_s = service_s
         self.after_prefill_s = after_prefill_s
         self.output_tokens = output_tokens
+        self.priority = priority
+        self.hash_ids = hash_ids
 
     def latest_start_s(self) -> float:
         """The last moment at which its prefill can begin and TTFT still be met."""
@@ -42,6 +48,7 @@ class RoutePod:
     """One engine pod as the router may use it; a draining pod takes no new request.
 
     One that is `finishing` still takes the decode leg of a request already begun, where no other can.
+    `cost` is its own, where the pods of a role differ.
     """
 
     name: str
@@ -50,3 +57,4 @@ class RoutePod:
     revision: str = ""
     draining: bool = False
     finishing: bool = False
+    cost: DecodeCost | None = None

@@ -46,6 +46,36 @@ class _Sorted(Order):
         return heappop(self._heap)[2] if self._heap else None
 
 
+class ByClass(Order):
+    """The class with the lowest priority number first, each class in an order of its own."""
+
+    def __init__(self, within: Callable[[], Order]) -> None:
+        self._within = within
+        self._classes: dict[int, Order] = {}
+
+    def push(self, request: RouteRequest) -> None:
+        """Let a request wait in its class."""
+        if request.priority not in self._classes:
+            self._classes[request.priority] = self._within()
+            self._classes = dict(sorted(self._classes.items()))
+        self._classes[request.priority].push(request)
+
+    def peek(self, now_s: float) -> RouteRequest | None:
+        """Whose turn it is in the first class that has someone waiting."""
+        for order in self._classes.values():
+            request = order.peek(now_s)
+            if request is not None:
+                return request
+        return None
+
+    def pop(self, now_s: float) -> RouteRequest | None:
+        """Take that one off."""
+        for order in self._classes.values():
+            if order.peek(now_s) is not None:
+                return order.pop(now_s)
+        return None
+
+
 class FeasibleFirst(Order):
     """By deadline among those that can still meet it; the others wait behind them all."""
 
@@ -86,4 +116,5 @@ ORDERS: Mapping[str, Callable[[], Order]] = {
     "feasible-first": FeasibleFirst,
     "fcfs": partial(_Sorted, _arrival_s),
     "edf": partial(_Sorted, _deadline_s),
+    "class": partial(ByClass, FeasibleFirst),
 }

@@ -11,7 +11,10 @@ def prefill(field: PrefillField, request: RouteRequest) -> PodLoad | None:
     """An idle pod with room for the prompt, the one with least pinned KV; None when there is none.
 
     One prompt a pod at a time: what waits, waits in the central queue, where order can still be chosen.
+    A prompt whose blocks are known goes where most of its beginning is.
     """
+    if request.hash_ids:
+        return _with_most_prefix(field, request)
     best = field.best()
     if best is None or best.room(request.input_tokens):
         return best
@@ -21,6 +24,18 @@ def prefill(field: PrefillField, request: RouteRequest) -> PodLoad | None:
         less = found is None or load.pinned_sum < found.pinned_sum
         if idle and less and load.room(request.input_tokens):
             found = load
+    return found
+
+
+def _with_most_prefix(field: PrefillField, request: RouteRequest) -> PodLoad | None:
+    found: PodLoad | None = None
+    most, least = -1, 0
+    for load in field.loads:
+        if load.tokens or load.pod.draining or not load.room(request.input_tokens):
+            continue
+        known = load.prefixes.known(request.hash_ids)
+        if known > most or (known == most and load.pinned_sum < least):
+            found, most, least = load, known, load.pinned_sum
     return found
 
 
@@ -35,7 +50,7 @@ def decode(
     """
     tokens = request.input_tokens + request.output_tokens
     best = field.best()
-    if best is not None and best.room(tokens) and _step_s(best, tokens, cost) <= tpot_s:
+    if best is not None and best.room(tokens) and step_s(best, tokens, cost) <= tpot_s:
         return best
     return _among(_usable(field.loads), tokens, cost, tpot_s)
 
@@ -51,14 +66,14 @@ def _among(usable: list[PodLoad], tokens: int, cost: DecodeCost, tpot_s: float) 
     fullest: PodLoad | None = None
     shortest_s, fullest_s = float("inf"), -1.0
     for load in with_room:
-        step_s = _step_s(load, tokens, cost)
-        if step_s < shortest_s:
-            shortest, shortest_s = load, step_s
-        if step_s >= fullest_s:  # among equals the last by name, as the shortest is the first
-            fullest, fullest_s = load, step_s
+        this_s = step_s(load, tokens, cost)
+        if this_s < shortest_s:
+            shortest, shortest_s = load, this_s
+        if this_s >= fullest_s:  # among equals the last by name, as the shortest is the first
+            fullest, fullest_s = load, this_s
     return shortest if shortest_s <= tpot_s else fullest
 
 
-def _step_s(load: PodLoad, tokens: int, cost: DecodeCost) -> float:
+def step_s(load: PodLoad, tokens: int, cost: DecodeCost) -> float:
     """Seconds of an iteration there, the request and all its tokens among the others."""
-    return cost.step_s(len(load.tokens) + 1, load.tokens_sum + tokens)
+    return (load.pod.cost or cost).step_s(len(load.tokens) + 1, load.tokens_sum + tokens)

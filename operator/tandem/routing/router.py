@@ -29,14 +29,20 @@ class Router:
     """Decides the next prefill, its pod, and the decode pod after it."""
 
     def __init__(
-        self, decode_cost: DecodeCost, tpot_s: float, order: str = "feasible-first"
+        self,
+        decode_cost: DecodeCost,
+        tpot_s: float,
+        order: str = "feasible-first",
+        prefix_blocks: int = 0,
     ) -> None:
         self._cost = decode_cost
         self._tpot_s = tpot_s
         self._order = ORDERS[order]()
+        self._prefix_blocks = prefix_blocks  # of a pod's cache, as far as it is known here
         self._flights: dict[str, _Flight] = {}
         self._known: dict[str, PodLoad] = {}  # listed pods, and others with requests in flight
         self._listed: dict[Role, list[PodLoad]] = {role: [] for role in Role}
+        self._decode_pods = 0
         self._prefills = PrefillField(())
         self._decodes: dict[str, DecodeField] = {}  # by revision
         self.queued_requests = 0
@@ -52,6 +58,7 @@ class Router:
         self._listed = {role: [x for x in listed if x.pod.role is role] for role in Role}
         self._prefills = PrefillField(self._listed[Role.PREFILL])
         decodes = self._listed[Role.DECODE]
+        self._decode_pods = len(decodes)
         self._decodes = {
             revision: DecodeField([x for x in decodes if x.pod.revision == revision], self._cost)
             for revision in {load.pod.revision for load in decodes}
@@ -74,7 +81,7 @@ class Router:
         for field in self._decodes.values():
             requests += field.requests
             tokens_there += field.tokens
-        pods = max(1, len(self._listed[Role.DECODE]))
+        pods = max(1, self._decode_pods)
         return self._cost.step_s(1 + requests / pods, tokens + tokens_there / pods)
 
     def enqueue(self, request: RouteRequest) -> None:
@@ -100,7 +107,41 @@ class Router:
         self._unqueue(flight)
         flight.prefill = load
         load.start(request.key, request.input_tokens)
+        if request.hash_ids:
+            load.prefixes.use(request.hash_ids, self._prefix_blocks)
         return request, load.pod
+
+    def known_blocks(self, hash_ids: tuple[int, ...]) -> int:
+        """Leading blocks of a prompt at the prefill pod that has most of them."""
+        loads = self._listed[Role.PREFILL]
+        return max([load.prefixes.known(hash_ids) for load in loads], default=0)
+
+    def start_deflected(self, now_s: float, chunk_s: float) -> tuple[RouteRequest, RoutePod] | None:
+        """The next request and a decode pod that prefills it too, where no prefill pod would in time.
+
+        It goes when it could not wait as long as it takes on average until one of them is free, and some
+        decode pod would meet TPOT with chunks that take `chunk_s` in each of its iterations.
+        """
+        request = self._next(now_s)
+        if request is None:
+            return None
+        wait_s = request.service_s / max(1, len(self._listed[Role.PREFILL]))
+        if request.latest_start_s() > now_s + wait_s:
+            return None
+        tokens = request.input_tokens + request.output_tokens
+        for field in self._decodes.values():
+            load = field.best()
+            if load is None or not load.room(tokens):
+                continue
+            if pick.step_s(load, tokens, self._cost) + chunk_s > self._tpot_s:
+                continue
+            self._order.pop(now_s)
+            flight = self._flights[request.key]
+            self._unqueue(flight)
+            flight.decode = load
+            load.start(request.key, tokens)
+            return request, load.pod
+        return None
 
     def prefilled(self, key: str) -> None:
         """The prefill leg ended: its pod is free again and holds the KV until it is pulled."""
@@ -115,9 +156,10 @@ class Router:
         Asked again after an answer, the leg moves to the pod of the last one.
         """
         flight = self._flights[key]
-        assert flight.prefill is not None, "start_decode before start_prefill"
+        source = flight.prefill or flight.decode
+        assert source is not None, "start_decode before start_prefill"
         request = flight.request
-        field = self._decodes.get(flight.prefill.pod.revision)
+        field = self._decodes.get(source.pod.revision)
         if field is None:
             return None
         load = pick.decode(field, request, self._cost, self._tpot_s)

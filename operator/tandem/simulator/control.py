@@ -4,7 +4,9 @@ Traffic is scraped every interval and acted upon the observer's `age_s` later, p
 is how metrics and a watch on pods differ in a cluster.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from random import Random
 
 from tandem.api.role import Role
 from tandem.planner.model import Memory
@@ -14,19 +16,6 @@ from tandem.simulator.clock import Clock
 from tandem.simulator.fleet import Fleet
 from tandem.simulator.observe import Observer
 from tandem.simulator.scenario import Planner
-
-_NOTHING_YET = Missing("no scrape is old enough yet")
-_NO_TRAFFIC = Traffic(
-    arrivals=_NOTHING_YET,
-    dispersion=_NOTHING_YET,
-    lengths=_NOTHING_YET,
-    finished=_NOTHING_YET,
-    met_ttft=_NOTHING_YET,
-    met_tpot=_NOTHING_YET,
-    met_both=_NOTHING_YET,
-    queued_requests=_NOTHING_YET,
-    queued_tokens=_NOTHING_YET,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +39,8 @@ class ControlLoop:
         planner: Planner,
         fleet: Fleet,
         observer: Observer,
+        *,
+        missed: Callable[[], bool] = lambda: False,
     ) -> None:
         self.changes: list[Change] = []
         self._clock = clock
@@ -57,6 +48,7 @@ class ControlLoop:
         self._planner = planner
         self._fleet = fleet
         self._observer = observer
+        self._missed = missed
         self._memory = Memory()
 
     def start(self) -> None:
@@ -66,16 +58,47 @@ class ControlLoop:
     def _scrape(self) -> None:
         now_s = self._clock.now_s
         if now_s < self._spec.interval_s + self._observer.age_s:
-            self._look(_NO_TRAFFIC)
-        self._clock.at(now_s + self._observer.age_s, self._look, self._observer.scrape())
+            self._look(_no_traffic("no scrape is old enough yet"))
+        traffic = _no_traffic("the scrape failed") if self._missed() else self._observer.scrape()
+        self._clock.at(now_s + self._observer.age_s, self._look, traffic)
         self._clock.at(now_s + self._spec.interval_s, self._scrape)
 
     def _look(self, traffic: Traffic) -> None:
         plan = self._planner(self._observer.observation(traffic), self._memory, self._spec)
         self._memory = plan.memory
+        before = dict(self._fleet.desired)
+        for source, target in plan.switches:
+            self._fleet.switch(source, target)
+        for role, count in plan.warm.items():
+            self._fleet.keep_warm(role, count)
         for role, decision in plan.roles.items():
-            before = self._fleet.desired[role]
-            if decision.target != before:
-                change = Change(self._clock.now_s, role, before, decision.target, decision.reason)
-                self.changes.append(change)
-                self._fleet.scale(role, decision.target)
+            was, shall = before[role], decision.target
+            if shall != was:
+                self.changes.append(Change(self._clock.now_s, role, was, shall, decision.reason))
+            if shall != self._fleet.desired[role]:
+                self._fleet.scale(role, shall)
+
+
+def _no_traffic(reason: str) -> Traffic:
+    """What is seen of traffic where nothing is."""
+    missing = Missing(reason)
+    return Traffic(
+        arrivals=missing,
+        dispersion=missing,
+        lengths=missing,
+        finished=missing,
+        met_ttft=missing,
+        met_tpot=missing,
+        met_both=missing,
+        ttft_s=missing,
+        tpot_s=missing,
+        output_tokens=missing,
+        queued_requests=missing,
+        queued_tokens=missing,
+    )
+
+
+def missed(share: float, seed: int) -> Callable[[], bool]:
+    """Tells of each scrape in turn whether it failed; equal for equal seeds."""
+    random = Random(f"{seed} scrapes")  # noqa: S311 - a simulation's, no secret
+    return lambda: random.random() < share

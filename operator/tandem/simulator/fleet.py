@@ -1,64 +1,53 @@
-"""The pods of a fleet, per role: asked for, starting, ready, draining, gone; and what they cost.
+"""The pods of a fleet, per role: asked for, starting, warm, ready, draining, gone.
 
-Up: draining pods are taken back first, the busiest first; the rest is started and is Ready after the
-role's lead time. Down: pods that still start go first, the youngest first, then the one with least in
-flight. A pod costs from the asking until it is gone.
+Up: draining pods are taken back first, the busiest first; then warm ones, Ready `warm_s` later; the rest is
+started. Down: pods that still start go first, the youngest first, then the one with least in flight. A pod
+that dies is started anew.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from tandem.api.role import Role
 from tandem.cluster.ports import PodPhase
-from tandem.perf.step_times import StepTimes
 from tandem.planner.observation import PodCounts
-from tandem.planner.spec import RoleSpec
 from tandem.simulator.clock import Clock
-from tandem.simulator.pod import EnginePod, PodEvents
-
-
-@dataclass(frozen=True, slots=True)
-class Replicas:
-    """Pods of one role that were not gone: mean over the run, and the most at once."""
-
-    mean: float
-    max: int
-
-
-@dataclass(frozen=True, slots=True)
-class PodsThen:
-    """Pods of one role from a moment on."""
-
-    t_s: float
-    role: Role
-    pods: PodCounts
+from tandem.simulator.ledger import Ledger, PodsThen
+from tandem.simulator.maker import PodMaker
+from tandem.simulator.pod import EnginePod
 
 
 class Fleet:
-    """Runs pods of each role; tells `on_change` when their list or a phase changed."""
+    """Runs pods of each role; tells `on_change` when their list or a phase changed.
+
+    Attributes:
+        desired: replicas asked for; warm ones are not among them.
+        pods: all that are not gone.
+
+    """
 
     def __init__(
         self,
         clock: Clock,
-        roles: Mapping[Role, RoleSpec],
+        maker: PodMaker,
         *,
-        events: PodEvents,
         on_change: Callable[[list[EnginePod]], None],
-        times: Mapping[Role, StepTimes],
-        most_iterations: int,
+        on_drain: Callable[[EnginePod], None],
+        on_lost: Callable[[EnginePod], None],
+        warm_s: float = 0.0,
+        switch_s: float = 0.0,
     ) -> None:
-        self.desired = dict.fromkeys(roles, 0)
+        self.desired = dict.fromkeys(Role, 0)
         self.pods: list[EnginePod] = []
+        self.ledger = Ledger()
         self._clock = clock
-        self._roles = roles
-        self._events = events
+        self._maker = maker
         self._on_change = on_change
-        self._times = times
-        self._most_iterations = most_iterations
-        self.over_time: list[PodsThen] = []
-        self._made = dict.fromkeys(roles, 0)
-        self._most = dict.fromkeys(roles, 0)
-        self._gone: list[EnginePod] = []
+        self._on_drain = on_drain
+        self._on_lost = on_lost
+        self._warm_s = warm_s
+        self._switch_s = switch_s
+        self._warm = dict.fromkeys(Role, 0)  # how many shall be
+        self._next_role: dict[str, Role] = {}  # of draining pods that switch
 
     def start_ready(self, replicas: Mapping[Role, int]) -> None:
         """The fleet as it stands when the run begins."""
@@ -71,99 +60,156 @@ class Fleet:
     def scale(self, role: Role, target: int) -> None:
         """Ask for a number of replicas; idempotent."""
         self.desired[role] = target
-        excess = len(self._of(role, PodPhase.STARTING, PodPhase.READY)) - target
-        if excess < 0:
-            self._grow(role, -excess)
-        elif excess > 0:
-            self._shrink(role, excess)
+        self._reach(role)
+        self._changed()
+
+    def keep_warm(self, role: Role, count: int) -> None:
+        """Ask for pods that are started and stand by; idempotent."""
+        self._warm[role] = count
+        surplus = self._warm_pods(role)[count:]
+        for pod in surplus:
+            pod.drain()
+        for _ in range(count - len(self._warm_pods(role))):
+            self._start(role, warm=True)
+        self._changed()
+
+    def switch(self, source: Role, target: Role) -> bool:
+        """Let the ready pod of a role with least in flight serve another one; False where there is none."""
+        ready = sorted(self.ready(source), key=_unfinished)
+        if not ready:
+            return False
+        pod = ready[0]
+        self.desired[source] -= 1
+        self.desired[target] += 1
+        self._next_role[pod.name] = target
+        self._drain(pod)
+        self._changed()
+        return True
+
+    def lose(self, pods: list[EnginePod]) -> None:
+        """Pods die, with all that was on them; others are started in their place."""
+        for pod in pods:
+            self._next_role.pop(pod.name, None)
+            pod.die()
+        for pod in pods:
+            self._on_lost(pod)
+        for role in {pod.role for pod in pods}:
+            self._reach(role)
         self._changed()
 
     def counts(self, role: Role) -> PodCounts:
-        """Pods of a role by phase."""
+        """Pods of a role by phase; one on its way to another role starts there."""
+        arriving = sum(target is role for target in self._next_role.values())
+        leaving = sum(
+            pod.role is role and pod.name in self._next_role and pod.phase is PodPhase.DRAINING
+            for pod in self.pods
+        )
         return PodCounts(
             desired=self.desired[role],
-            **{phase.value: len(self._of(role, phase)) for phase in PodPhase},
+            ready=len(self.ready(role)),
+            starting=len(self._starting(role)) + arriving,
+            draining=len(self._of(role, PodPhase.DRAINING)) - leaving,
         )
 
     def ready(self, role: Role) -> list[EnginePod]:
         """Pods of a role that take requests."""
         return self._of(role, PodPhase.READY)
 
-    def replicas(self, end_s: float) -> dict[Role, Replicas]:
-        """Mean and most pods of each role over a run that ended then."""
-        lasted_s = max(end_s, 1e-9)  # a run may be one instant long
-        return {
-            role: Replicas(self._pod_seconds(role, lasted_s) / lasted_s, self._most[role])
-            for role in self._roles
-        }
-
-    def accelerator_hours(self, end_s: float) -> float:
-        """Hours of accelerators of all pods, idle, starting and draining ones too."""
-        return sum(
-            self._pod_seconds(role, end_s) / 3600 * spec.profile.accelerators
-            for role, spec in self._roles.items()
-        )
-
-    def cost(self, end_s: float) -> float:
-        """Price of all pods, in the currency of the profiles."""
-        return sum(
-            self._pod_seconds(role, end_s) / 3600 * spec.profile.cost_per_hour
-            for role, spec in self._roles.items()
-        )
+    def _reach(self, role: Role) -> None:
+        arriving = sum(target is role for target in self._next_role.values())
+        there = len(self._starting(role)) + len(self.ready(role)) + arriving
+        excess = there - self.desired[role]
+        if excess < 0:
+            self._grow(role, -excess)
+        elif excess > 0:
+            self._shrink(role, excess)
 
     def _grow(self, role: Role, missing: int) -> None:
-        draining = self._of(role, PodPhase.DRAINING)
-        draining.sort(key=lambda pod: -pod.engine.unfinished)
+        draining = [p for p in self._of(role, PodPhase.DRAINING) if p.name not in self._next_role]
+        draining.sort(key=_unfinished, reverse=True)
+        warm = sorted(self._warm_pods(role), key=_is_unstarted)
         for pod in draining[:missing]:
             pod.ready()
-        for _ in range(missing - len(draining)):
-            pod = self._make(role)
-            ready_s = self._clock.now_s + self._roles[role].lead_time_s
-            self._clock.at(ready_s, self._started, pod)
+        missing = max(0, missing - len(draining))
+        for pod in warm[:missing]:
+            pod.is_warm = False
+            if pod.is_started:
+                self._clock.at(self._clock.now_s + self._warm_s, self._started, pod)
+        for _ in range(missing - len(warm)):
+            self._start(role, warm=False)
+        if warm[:missing]:
+            self.keep_warm(role, self._warm[role])
 
     def _shrink(self, role: Role, excess: int) -> None:
-        starting = self._of(role, PodPhase.STARTING)[::-1]
-        ready = sorted(self.ready(role), key=lambda pod: pod.engine.unfinished)
+        starting = self._starting(role)[::-1]
+        ready = sorted(self.ready(role), key=_unfinished)
         for pod in (*starting, *ready)[:excess]:
-            pod.drain()
+            self._drain(pod)
+
+    def _drain(self, pod: EnginePod) -> None:
+        pod.drain()
+        if pod.gone_s is None:
+            self._on_drain(pod)
+
+    def _start(self, role: Role, *, warm: bool) -> None:
+        pod = self._make(role)
+        pod.is_warm = warm
+        start_s = self._maker.start_s(pod)
+        self._clock.at(self._clock.now_s + start_s, self._started, pod)
 
     def _make(self, role: Role) -> EnginePod:
-        self._made[role] += 1
-        pod = EnginePod(
-            name=f"{role}-{self._made[role]}",
-            role=role,
-            profile=self._roles[role].profile,
-            times=self._times[role],
-            most_iterations=self._most_iterations,
-            clock=self._clock,
-            events=self._events,
-            on_gone=self._left,
-        )
+        pod = self._maker.make(role, self._left)
         self.pods.append(pod)
-        alive = sum(other.role is role for other in self.pods)
-        self._most[role] = max(self._most[role], alive)
+        self.ledger.begin(pod.name, role, pod.profile, self._clock.now_s)
         return pod
 
     def _started(self, pod: EnginePod) -> None:
-        if pod.gone_s is None:  # else its start was called off
+        if pod.gone_s is not None:  # its start was called off
+            return
+        pod.is_started = True
+        if not pod.is_warm:
             pod.ready()
             self._changed()
 
     def _left(self, pod: EnginePod) -> None:
+        """A pod has nothing left: it is gone, or on its way to another role."""
+        target = self._next_role.get(pod.name)
+        if target is not None:
+            pod.begin_anew(target)
+            self.ledger.begin(pod.name, target, pod.profile, self._clock.now_s)
+            self._clock.at(self._clock.now_s + self._switch_s, self._switched, pod)
+            return
         self.pods.remove(pod)
-        self._gone.append(pod)
+        self._maker.gone(pod)
+        self.ledger.end(pod.name, self._clock.now_s)
         self._changed()
+
+    def _switched(self, pod: EnginePod) -> None:
+        if self._next_role.pop(pod.name, None) is not None and pod.gone_s is None:
+            pod.ready()
+            self._changed()
 
     def _changed(self) -> None:
         for role in self.desired:
-            self.over_time.append(PodsThen(self._clock.now_s, role, self.counts(role)))
+            then = PodsThen(self._clock.now_s, role, self.counts(role))
+            self.ledger.over_time.append(then)
         self._on_change(self.pods)
 
-    def _of(self, role: Role, *phases: PodPhase) -> list[EnginePod]:
-        return [pod for pod in self.pods if pod.role is role and pod.phase in phases]
+    def _starting(self, role: Role) -> list[EnginePod]:
+        """Pods that will be ready by themselves; those between two roles are not among them."""
+        starting = self._of(role, PodPhase.STARTING)
+        return [p for p in starting if not p.is_warm and p.name not in self._next_role]
 
-    def _pod_seconds(self, role: Role, end_s: float) -> float:
-        pods = (pod for pod in (*self.pods, *self._gone) if pod.role is role)
-        return sum(
-            (end_s if pod.gone_s is None else min(pod.gone_s, end_s)) - pod.asked_s for pod in pods
-        )
+    def _warm_pods(self, role: Role) -> list[EnginePod]:
+        return [pod for pod in self._of(role, PodPhase.STARTING) if pod.is_warm]
+
+    def _of(self, role: Role, phase: PodPhase) -> list[EnginePod]:
+        return [pod for pod in self.pods if pod.role is role and pod.phase is phase]
+
+
+def _is_unstarted(pod: EnginePod) -> bool:
+    return not pod.is_started
+
+
+def _unfinished(pod: EnginePod) -> int:
+    return pod.engine.unfinished

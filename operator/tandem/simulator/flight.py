@@ -16,6 +16,7 @@ class Outcome(StrEnum):
     FINISHED = auto()
     REFUSED = auto()  # no engine of the fleet could ever hold it
     UNFINISHED = auto()  # cut off when the drain after the trace was over
+    FAILED = auto()  # the pod that streamed it died
 
 
 class Flight:
@@ -24,6 +25,8 @@ class Flight:
     Attributes:
         position: of the request in its trace.
         arrival_s: when it came; a closed loop's later turns come when the loop lets them.
+        source: the pod that has its KV until the decode pod does.
+        encoded_s: an encode pod was done with it; None where it went to none.
         started_s: its first prefill began.
 
     """
@@ -33,7 +36,10 @@ class Flight:
         self.request = request
         self.route = route
         self.arrival_s = route.arrival_s
-        self.prefill: EnginePod | None = None
+        self.source: EnginePod | None = None
+        self.decode: EnginePod | None = None
+        self.cached_tokens = 0
+        self.encoded_s: float | None = None
         self.started_s: float | None = None
         self.prefilled_s: float | None = None
         self.pull_began_s: float | None = None
@@ -41,3 +47,7 @@ class Flight:
         self.first_token_s: float | None = None
         self.last_token_s: float | None = None
         self.ended_s: float | None = None
+
+    def needs(self, pod: "EnginePod") -> bool:
+        """Whether a pod has something that the request cannot go on without."""
+        return self.decode is pod or (self.source is pod and self.pulled_s is None)

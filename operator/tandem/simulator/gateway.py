@@ -1,23 +1,25 @@
 """The gateway in virtual time: the real router's queue and choices, tandem.gateway's order of calls.
 
-A request is enqueued, prefilled on the pod that the router picks, handed to a decode pod when its
-prefill leg ends, pulled over that pod's link, and decoded. No prefill begins while no decode pod
-could take its KV; KV that no decode leg was sent for within its lease is prefilled again.
+A request is encoded where it has something to encode, enqueued, prefilled on the pod that the router picks, handed to a decode pod when its
+prefill leg ends (when it begins, if KV is pushed), and decoded. No prefill begins while no decode pod
+could take its KV; KV that no decode leg was sent for within its lease is prefilled again. Where a pod
+dies, those of whom no token came yet begin again; the others fail.
 """
 
 from collections.abc import Callable, Iterable
 
 from tandem.api.role import Role
 from tandem.cluster.ports import PodPhase
-from tandem.perf.engine import Engine
 from tandem.perf.sequence import Sequence
-from tandem.planner.spec import FleetSpec
 from tandem.routing.model import RoutePod, RouteRequest
 from tandem.routing.router import Router
 from tandem.simulator.clock import Clock
+from tandem.simulator.encoders import Encoders
 from tandem.simulator.flight import Flight, Outcome
 from tandem.simulator.measure import Measurements
 from tandem.simulator.pod import EnginePod, PodEvents
+from tandem.simulator.reception import Reception
+from tandem.simulator.scenario import Scenario
 from tandem.traces.request import TraceRequest
 
 
@@ -25,23 +27,27 @@ class Gateway(PodEvents):
     """Where requests come in and answers go out; it is told by pods what happens to requests."""
 
     def __init__(
-        self,
-        clock: Clock,
-        spec: FleetSpec,
-        order: str,
-        kv_lease_s: float,
-        on_ended: Callable[[Flight], None],
+        self, clock: Clock, scenario: Scenario, on_ended: Callable[[Flight], None]
     ) -> None:
-        self.router = Router(spec.roles[Role.DECODE].profile.decode, spec.slo.tpot_s, order)
-        self.measured = Measurements()
+        spec = scenario.spec
         self._clock = clock
-        self._ttft_s = spec.slo.ttft_s
-        self._prefill_profile = spec.roles[Role.PREFILL].profile
         self._decode_profile = spec.roles[Role.DECODE].profile
-        self._empty_prefill = Engine(self._prefill_profile)
-        self._empty_decode = Engine(self._decode_profile)
         self._prefill_emits = self._decode_profile.first_token is Role.PREFILL
-        self._kv_lease_s = kv_lease_s
+        self._handover = scenario.handover
+        self._block_tokens = scenario.engines.prefix_block_tokens
+        self._chunk_tokens = scenario.engines.deflect_chunk_tokens
+        kv_tokens = spec.roles[Role.PREFILL].profile.kv.capacity_tokens
+        self.router = Router(
+            self._decode_profile.decode,
+            spec.slo.tpot_s,
+            scenario.order,
+            kv_tokens // max(1, self._block_tokens),
+        )
+        self.measured = Measurements()
+        self.reception = Reception(clock, scenario, self.router, self.measured)
+        self._encode = scenario.encode
+        self._encodes = scenario.encode.costs
+        self._encoders = Encoders(clock, scenario.encode.pods, self._encoded)
         self._on_ended = on_ended
         self._pods: dict[str, EnginePod] = {}
         self._flights: dict[str, Flight] = {}
@@ -53,11 +59,15 @@ class Gateway(PodEvents):
     def arrive(self, position: int, request: TraceRequest) -> None:
         """A request comes in, the one of that position in its trace."""
         self._requests += 1
-        flight = Flight(position, request, self._route(str(self._requests), request))
+        route = self.reception.route(str(self._requests), request)
+        flight = Flight(position, request, route)
         self._flights[flight.route.key] = flight
         self.measured.arrived(flight.arrival_s)
-        if not self.fits(request):
+        if not self.reception.fits(request):
             self._end(flight, Outcome.REFUSED)
+            return
+        if self._encodes and request.encode_tokens and self._encode.pods:
+            self._encoders.encode(flight, self._encode.seconds(request.encode_tokens))
             return
         self.router.enqueue(flight.route)
         self._dispatch()
@@ -71,6 +81,7 @@ class Gateway(PodEvents):
                 role=pod.role,
                 kv_capacity_tokens=pod.profile.kv.capacity_tokens,
                 draining=pod.phase is PodPhase.DRAINING,
+                cost=pod.profile.decode,
             )
             for pod in self._pods.values()
         )
@@ -79,15 +90,29 @@ class Gateway(PodEvents):
             self._decode(flight)
         self._dispatch()
 
-    def fits(self, request: TraceRequest) -> bool:
-        """Whether engines of this fleet could ever hold a request."""
-        tokens = request.input_tokens
-        prefill, decode = self._empty_prefill, self._empty_decode
-        return prefill.fits(tokens, 1) and decode.fits(tokens, request.output_tokens)
-
     def in_flight(self) -> Iterable[Flight]:
         """Requests that came and have not ended."""
         return self._flights.values()
+
+    def lost(self, pod: EnginePod) -> None:
+        """A pod died: its requests begin again, or fail where tokens came already."""
+        for flight in [f for f in self._flights.values() if f.needs(pod)]:
+            self._withdraw(flight)
+            if flight.first_token_s is None:
+                self._again(flight)
+            else:
+                self._end(flight, Outcome.FAILED)
+        self._dispatch()
+
+    def move_away(self, pod: EnginePod) -> None:
+        """Let other decode pods go on with what one of them decodes."""
+        if not self.router.can_decode():
+            return
+        for flight in [f for f in self._flights.values() if f.decode is pod]:
+            emitted = pod.hand_over(flight.route.key)
+            if emitted:
+                flight.source, flight.pulled_s = pod, None
+                self._send_decode(flight, emitted)
 
     # -- what pods tell ---------------------------------------------------------------------------
 
@@ -100,8 +125,12 @@ class Gateway(PodEvents):
         if first_here:
             self._token(flight, self._clock.now_s)
         if first_here and flight.request.output_tokens == 1:
-            self._release(flight)
+            self._withdraw(flight)
             self._end(flight, Outcome.FINISHED)
+        elif flight.decode is not None:  # it is pushed there already
+            layers = self._handover.push_layers
+            whole_s = self._decode_profile.transfer_s(flight.request.input_tokens)
+            flight.decode.computed(key, whole_s / layers)
         else:
             self._decode(flight)
         self._dispatch()
@@ -118,12 +147,15 @@ class Gateway(PodEvents):
         self._dispatch()
 
     def emitted(self, key: str, at_s: float) -> None:
-        """A token came, off the beat."""
-        self._token(self._flights[key], at_s)
+        """A token came from a decode pod, off the beat."""
+        flight = self._flights[key]
+        if flight.first_token_s is None:
+            self.measured.first_tokens += 1
+        self._token(flight, at_s)
 
-    def paused(self, key: str) -> None:
-        """A preempted request's last token came just now."""
-        self._flights[key].last_token_s = self._clock.now_s
+    def paused(self, key: str, at_s: float) -> None:
+        """The last token of a request that is preempted or moved came then."""
+        self._flights[key].last_token_s = at_s
 
     def beat(self, first_s: float, slope_s: float, iterations: int, sequences: int) -> None:
         """Tokens came on the beat."""
@@ -137,72 +169,128 @@ class Gateway(PodEvents):
 
     # -- inside -----------------------------------------------------------------------------------
 
-    def _route(self, key: str, request: TraceRequest) -> RouteRequest:
-        """What the router is told; how long the answer will be it can't know, only what to expect."""
-        tokens, now_s = request.input_tokens, self._clock.now_s
-        after_s = 0.0
-        if not self._prefill_emits:
-            after_s = self._decode_profile.transfer_s(tokens) + self.router.decode_step_s(tokens)
-        return RouteRequest(
-            key=key,
-            arrival_s=now_s,
-            deadline_s=now_s + self._ttft_s,
-            input_tokens=tokens,
-            service_s=self._prefill_profile.prefill_s(tokens),
-            after_prefill_s=after_s,
-            output_tokens=self.measured.expected_output_tokens,
-        )
-
     def _dispatch(self) -> None:
         """Send prompts while one waits, a pod is free, and some pod could decode them."""
         if not self.router.queued_requests or not self.router.can_decode():
             return
         while (sent := self.router.start_prefill(self._clock.now_s)) is not None:
+            self._prefill(*sent)
+        if self._chunk_tokens and self.router.queued_requests:
+            self._deflect()
+
+    def _encoded(self, flight: Flight) -> None:
+        """An encode pod is done with a request."""
+        flight.encoded_s = self._clock.now_s
+        self.router.enqueue(flight.route)
+        self._dispatch()
+
+    def _encode_s(self, flight: Flight) -> float:
+        """What encoding adds to the first step of a prompt: all of it, where no pods are there for it."""
+        if not self._encodes or self._encode.pods:
+            return 0.0
+        return self._encode.seconds(flight.request.encode_tokens)
+
+    def _prefill(self, route: RouteRequest, chosen: RoutePod) -> None:
+        flight, pod = self._flights[route.key], self._pods[chosen.name]
+        self._started(flight, pod)
+        if self._block_tokens:
+            known = pod.known_tokens(flight.request.hash_ids, self._block_tokens)
+            flight.cached_tokens = min(known, route.input_tokens - 1)
+        leg = Sequence(
+            key=route.key,
+            input_tokens=route.input_tokens,
+            output_tokens=1,
+            cached_tokens=flight.cached_tokens,
+            pin=True,
+            encode_s=self._encode_s(flight),
+        )
+        pod.serve(leg)
+        emitted = int(self._prefill_emits)
+        if self._handover.push_layers and emitted < flight.request.output_tokens:
+            self._send_decode(flight, emitted, pushed=True)
+
+    def _deflect(self) -> None:
+        """Let decode pods prefill what no prefill pod would begin in time."""
+        profile = self._decode_profile
+        chunk_s = profile.step_s([(0, self._chunk_tokens)], 1, 0) - profile.step_s((), 1, 0)
+        while sent := self.router.start_deflected(self._clock.now_s, chunk_s):
             route, chosen = sent
-            flight = self._flights[route.key]
-            flight.prefill = self._pods[chosen.name]
-            if flight.started_s is None:
-                flight.started_s = self._clock.now_s
-            leg = Sequence(
-                key=route.key, input_tokens=route.input_tokens, output_tokens=1, pin=True
+            flight, pod = self._flights[route.key], self._pods[chosen.name]
+            self._started(flight, None)
+            flight.decode = pod
+            whole = Sequence(
+                key=route.key,
+                input_tokens=route.input_tokens,
+                output_tokens=flight.request.output_tokens,
+                encode_s=self._encode_s(flight),
             )
-            flight.prefill.serve(leg)
+            pod.serve(whole)
+
+    def _started(self, flight: Flight, pod: EnginePod | None) -> None:
+        flight.source = pod
+        if flight.started_s is None:
+            flight.started_s = self._clock.now_s
 
     def _decode(self, flight: Flight) -> None:
         """Send the decode leg; without a pod for it the KV's lease runs."""
-        key = flight.route.key
-        chosen = self.router.start_decode(key)
-        if chosen is None:
+        if not self._send_decode(flight, int(self._prefill_emits)):
             self._wait_for_a_pod(flight)
-            return
+
+    def _send_decode(self, flight: Flight, emitted: int, *, pushed: bool = False) -> bool:
+        """Let a decode pod take the KV that a pod has; False where there is none to take it."""
+        assert flight.source is not None, "nothing was prefilled"
+        chosen = self.router.start_decode(flight.route.key)
+        if chosen is None:
+            return False
         leg = Sequence(
-            key=key,
+            key=flight.route.key,
             input_tokens=flight.request.input_tokens,
             output_tokens=flight.request.output_tokens,
             remote_kv=True,
-            emitted_before=int(self._prefill_emits),
+            emitted_before=emitted,
         )
-        self._pods[chosen.name].serve(leg)
+        flight.decode = self._pods[chosen.name]
+        flight.decode.serve(leg, flight.source.sends, pushed=pushed)
+        return True
 
     def _wait_for_a_pod(self, flight: Flight) -> None:
         assert flight.prefilled_s is not None, "handed over before it was prefilled"
         self._undecoded[flight.route.key] = flight
-        lease_end_s = max(self._clock.now_s, flight.prefilled_s + self._kv_lease_s)
+        lease_end_s = max(self._clock.now_s, flight.prefilled_s + self._handover.lease_s)
         self._clock.at(lease_end_s, self._lease_over, flight)
 
     def _lease_over(self, flight: Flight) -> None:
         key = flight.route.key
-        if key in self._undecoded:
-            del self._undecoded[key]
-            self._release(flight)
-            self.router.ended(key)
-            self.router.enqueue(flight.route)
+        lease_end_s = (flight.prefilled_s or 0.0) + self._handover.lease_s
+        if key in self._undecoded and self._clock.now_s >= lease_end_s:
+            self._withdraw(flight)
+            self._again(flight)
             self._dispatch()
 
+    def _withdraw(self, flight: Flight) -> None:
+        """Take a request from wherever its legs are."""
+        key = flight.route.key
+        self._undecoded.pop(key, None)
+        for pod in (flight.decode, flight.source):
+            if pod is not None and pod.gone_s is None:
+                pod.abort(key)
+
+    def _again(self, flight: Flight) -> None:
+        """Enqueue a request anew, as if nothing of it had been done."""
+        flight.source = flight.decode = None
+        flight.cached_tokens = 0
+        flight.prefilled_s = flight.pull_began_s = flight.pulled_s = None
+        self.router.ended(flight.route.key)
+        self.router.enqueue(flight.route)
+
     def _release(self, flight: Flight) -> None:
-        assert flight.prefill is not None, "nothing was prefilled"
+        """Decode has the KV: the prefill pod's copy goes, and its blocks may be read again."""
         self.router.pulled(flight.route.key)
-        flight.prefill.release(flight.route.key)
+        pod = flight.source
+        if pod is not None:
+            pod.release(flight.route.key)
+            if self._block_tokens:
+                pod.keep_prefix(flight.request.hash_ids, self._block_tokens)
 
     def _token(self, flight: Flight, at_s: float) -> None:
         if flight.first_token_s is None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from math import ceil
 from statistics import fmean, pvariance
+from typing import Final
 
 from tandem.simulator.flight import Flight, Outcome
 from tandem.simulator.recorder import OUTCOMES, Recorder
@@ -14,9 +15,9 @@ from tandem.simulator.summaries import Gaps
 # As tandem.gateway counts and expects (its `arrivals` and `tokens`, which a simulator may not import).
 _WINDOW_S = 120
 _LEAST_COUNTS = 10
-_FIRST_OUTPUT_TOKENS = 256.0
-_MEMORY = 0.95
-_FINISHED = OUTCOMES.index(Outcome.FINISHED)
+_FIRST_OUTPUT_TOKENS: Final = 256.0
+_MEMORY: Final = 0.95
+_FINISHED: Final = OUTCOMES.index(Outcome.FINISHED)
 
 Cell = tuple[int, int, int]  # input, cached and output tokens
 
@@ -26,6 +27,7 @@ class Measurements:
 
     def __init__(self) -> None:
         self.gaps = Gaps()
+        self.first_tokens = 0  # that decode pods emitted
         self.ended = Recorder()
         self.arrivals_s = array("d")
         self._mean_output_tokens = 0.0  # 0 before the first answer
@@ -34,6 +36,11 @@ class Measurements:
     def expected_output_tokens(self) -> int:
         """How long the next answer will be, as far as the last ones tell."""
         return ceil(self._mean_output_tokens or _FIRST_OUTPUT_TOKENS)
+
+    @property
+    def decoded_tokens(self) -> int:
+        """Tokens that decode pods emitted so far: each but a request's first ends a gap."""
+        return self.first_tokens + self.gaps.count
 
     def arrived(self, arrival_s: float) -> None:
         """A request came in."""

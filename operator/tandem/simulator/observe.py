@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping
 
+import numpy as np
+
 from tandem.api.role import Role
 from tandem.planner.lengths import representative
 from tandem.planner.observation import Figure, LengthCounts, Missing, Observation, Reading, Traffic
@@ -12,7 +14,7 @@ from tandem.simulator.flight import Outcome
 from tandem.simulator.gateway import Gateway
 from tandem.simulator.measure import Cell, cells
 from tandem.simulator.scenario import Scenario
-from tandem.simulator.table import RequestTable
+from tandem.simulator.table import Floats, RequestTable
 
 
 class Observer:
@@ -28,6 +30,7 @@ class Observer:
         self._last_s = 0.0
         self._arrived = 0
         self._rows = 0
+        self._decoded = 0
         self._last_busy_s: dict[str, float] = {}
 
     def scrape(self) -> Traffic:
@@ -40,6 +43,7 @@ class Observer:
             pod.settle()
         dispersion = measured.dispersion(now_s)
         too_few = Missing("too few arrivals yet")
+        decoded, self._decoded = self._decoded, measured.decoded_tokens
         met_ttft, met_tpot = ended.met_ttft(self._slo), ended.met_tpot(self._slo)
         return Traffic(
             interval_s=interval_s,
@@ -50,6 +54,9 @@ class Observer:
             met_ttft=self._figure(met_ttft.sum()),
             met_tpot=self._figure(met_tpot.sum()),
             met_both=self._figure((met_ttft & met_tpot).sum()),
+            ttft_s=self._over_finished(ended, ended.ttft_s),
+            tpot_s=self._over_finished(ended, ended.tpot_s),
+            output_tokens=self._figure(self._decoded - decoded),
             queued_requests=self._figure(self._gateway.router.queued_requests),
             queued_tokens=self._figure(self._gateway.router.queued_tokens),
             running=self._mean({p.name: p.engine.running for p in self._fleet.pods}),
@@ -66,11 +73,20 @@ class Observer:
     def _ended(self) -> RequestTable:
         """Requests that ended since the last scrape."""
         recorder = self._gateway.measured.ended
-        rows, self._rows = self._rows, len(recorder.positions)
+        rows, self._rows = self._rows, recorder.count
         return RequestTable.of(self._trace, recorder, rows)
 
     def _figure(self, value: float) -> Figure:
         return Figure(float(value), age_s=self.age_s)
+
+    def _over_finished(self, ended: RequestTable, seconds: Floats) -> Reading:
+        """Mean over what finished, but for what has no such time (a gap, where the answer is one token)."""
+        known = seconds[ended.is_outcome(Outcome.FINISHED) & ~np.isnan(seconds)]
+        return (
+            self._figure(known.mean())
+            if known.size
+            else Missing("no request ended in the interval that tells it")
+        )
 
     def _mean(self, by_pod: Mapping[str, float]) -> dict[Role, Reading]:
         """Mean over the ready pods of each role."""
@@ -96,7 +112,11 @@ class Observer:
 def _lengths(ended: RequestTable) -> Mapping[Cell, int]:
     """Finished requests by length."""
     done = ended.is_outcome(Outcome.FINISHED)
-    pairs = zip(ended.input_tokens[done].tolist(), ended.output_tokens[done].tolist(), strict=True)
-    return Counter(
-        (representative(inputs), 0, representative(outputs)) for inputs, outputs in pairs
-    )
+    columns = (ended.input_tokens, ended.cached_tokens, ended.output_tokens)
+    rows = zip(*(column[done].tolist() for column in columns), strict=True)
+    return Counter(map(_cell, rows))
+
+
+def _cell(lengths: Cell) -> Cell:
+    inputs, cached, outputs = map(representative, lengths)
+    return inputs, cached, outputs

@@ -1,4 +1,4 @@
-"""An engine pod: the engine of `perf.engine` in virtual time, and its link for KV.
+"""An engine pod: the engine of `perf.engine` in virtual time, and the ports over which KV comes and goes.
 
 It begins a run of iterations, lets their seconds pass, ends it, and begins the next while there is work;
 an idle pod costs no event. A run is at most `most_iterations` long: one makes the simulator exact in the
@@ -14,10 +14,11 @@ from tandem.api.role import Role
 from tandem.cluster.ports import PodPhase
 from tandem.perf.engine import Engine, Outcome, Step
 from tandem.perf.engine_profile import EngineProfile
-from tandem.perf.link import SharedLink
+from tandem.perf.prefixes import PrefixCache
 from tandem.perf.sequence import Sequence
 from tandem.perf.step_times import StepTimes
 from tandem.simulator.clock import Clock, Timer
+from tandem.simulator.network import Port, Transfer
 
 _DRAINING: Final = PodPhase.DRAINING
 
@@ -41,8 +42,8 @@ class PodEvents:
         """A request emitted a token that does not follow its last one by one iteration."""
         raise NotImplementedError
 
-    def paused(self, key: str) -> None:
-        """A request is preempted; its last token came just now."""
+    def paused(self, key: str, at_s: float) -> None:
+        """A request is preempted, or moves away; its last token came then."""
         raise NotImplementedError
 
     def beat(self, first_s: float, slope_s: float, iterations: int, sequences: int) -> None:
@@ -62,18 +63,26 @@ class EnginePod(Timer):
         *,
         name: str,
         role: Role,
+        number: int,
         profile: EngineProfile,
         times: StepTimes,
         most_iterations: int,
         clock: Clock,
         events: PodEvents,
         on_gone: Callable[["EnginePod"], None],
+        swap_bytes_per_s: float = 0.0,
+        chunk_tokens: int = 0,
     ) -> None:
         super().__init__()
         self.name = name
         self.role = role
+        self.number = number
+        self.node = 0
+        self.is_started = False
+        self.is_warm = False  # started, or starting, to stand by
         self.profile = profile
-        self.engine = Engine(profile, times)
+        swap = swap_bytes_per_s > 0
+        self.engine = Engine(profile, times, swap=swap, chunk_tokens=chunk_tokens)
         self.phase = PodPhase.STARTING
         self.asked_s = clock.now_s
         self.gone_s: float | None = None
@@ -81,11 +90,18 @@ class EnginePod(Timer):
         self._clock = clock
         self._events = events
         self._on_gone = on_gone
-        self._link = SharedLink()
-        self._link_timer = _LinkTimer(self)
+        self.sends, self.takes = Port(), Port()
+        self._host = Port()  # where swapped KV comes back from
+        self._swap_bytes_per_s = swap_bytes_per_s
+        self._senders: dict[str, Port] = {}  # of KV whose pull has not begun
+        self._transfers: dict[str, Transfer] = {}
+        self._early: dict[
+            str, bool
+        ] = {}  # pushed while it is computed: whether what was sent is through
         self._step: Step | None = None
         self._ending = False  # while what a run did is told
         self._begun_s = 0.0
+        self._prefixes = PrefixCache()
         self._loaded: list[str] = []  # KV came since the last iteration began
         self._fresh: list[str] = []  # emit their first token here in the first iteration
         self._paused: set[str] = set()
@@ -104,6 +120,12 @@ class EnginePod(Timer):
         self.phase = PodPhase.DRAINING
         self._go_if_drained()
 
+    def begin_anew(self, role: Role) -> None:
+        """Start over in another role, empty."""
+        self.role = role
+        self.phase = PodPhase.STARTING
+        self.gone_s = None
+
     def busy_s(self) -> float:
         """Seconds spent in iterations until now."""
         running_s = self._clock.now_s - self._busy_from_s if self._step is not None else 0.0
@@ -117,14 +139,79 @@ class EnginePod(Timer):
 
     # -- requests ---------------------------------------------------------------------------------
 
-    def serve(self, sequence: Sequence) -> None:
-        """Take a request."""
+    def serve(
+        self, sequence: Sequence, sender: Port | None = None, *, pushed: bool = False
+    ) -> None:
+        """Take a request; remote KV comes from `sender`, `pushed` while it is still computed."""
         self.engine.add(sequence)
-        if sequence.remote_kv:
+        if sender is not None:
+            self._senders[sequence.key] = sender
+            if pushed:
+                self._early[sequence.key] = False
             self._pull()
         else:
             self._interrupt()
         self._wake()
+
+    def hand_over(self, key: str) -> int:
+        """Stop decoding a request and keep its KV until it is released.
+
+        Returns the tokens that it emitted so far; 0 for one that does not decode here, which stays.
+        """
+        self.settle()
+        if key in self._fresh:
+            return 0
+        emitted = self.engine.hand_over(key)
+        if emitted:
+            self._events.paused(key, self._begun_s)
+            self._interrupt()
+        return emitted
+
+    def known_tokens(self, hash_ids: tuple[int, ...], block_tokens: int) -> int:
+        """Tokens of a prompt's beginning that need not be computed here."""
+        return self._prefixes.known(hash_ids) * block_tokens
+
+    def keep_prefix(self, hash_ids: tuple[int, ...], block_tokens: int) -> None:
+        """A prompt's blocks are no longer in use: they stay to be read as long as nothing needs their room."""
+        free_tokens = self.engine.blocks_free * self.profile.kv.block_tokens
+        self._prefixes.use(hash_ids, free_tokens // block_tokens)
+
+    def computed(self, key: str, rest_s: float) -> None:
+        """The prompt of pushed KV is whole; over idle links its last layer alone takes `rest_s`."""
+        through = self._early.pop(key, None)
+        if through:
+            self._transfer(key, rest_s)
+        elif key in self._transfers:
+            self._transfers[key].at_least(rest_s)
+
+    def abort(self, key: str) -> None:
+        """Drop a request at whatever stage it is; unknown keys are none."""
+        self.settle()
+        if self.engine.abort(key) is None:
+            return
+        self._senders.pop(key, None)
+        self._early.pop(key, None)
+        transfer = self._transfers.pop(key, None)
+        if transfer is not None:
+            transfer.cancel()
+        for keys in (self._loaded, self._fresh):
+            if key in keys:
+                keys.remove(key)
+        self._paused.discard(key)
+        self._interrupt()
+        if self.engine.waiting:
+            self._pull()
+            self._wake()
+        self._go_if_drained()
+
+    def die(self) -> None:
+        """Be gone at once, with all that is here."""
+        self.settle()
+        self.ticket = 0
+        for transfer in self._transfers.values():
+            transfer.cancel()
+        self.gone_s = self._clock.now_s
+        self._on_gone(self)
 
     def release(self, key: str) -> None:
         """Drop the KV that a finished prefill leg left here."""
@@ -221,53 +308,51 @@ class EnginePod(Timer):
             self._preemptions = self.engine.preemptions
             readmitted = [sequence for sequence, _, _ in (step.chunks if step else ())]
             for sequence in (*self.engine.waiting, *readmitted):
-                if not sequence.remote_kv and sequence.key not in self._paused:
+                preempted = sequence.swapped or not sequence.remote_kv
+                if preempted and sequence.key not in self._paused:
                     self._paused.add(sequence.key)
                     if sequence.key not in fresh:
-                        self._events.paused(sequence.key)
+                        self._events.paused(sequence.key, self._clock.now_s)
         return [key for key in fresh if key not in self._paused]
 
-    # -- the link ---------------------------------------------------------------------------------
+    # -- KV that comes ----------------------------------------------------------------------------
 
     def _pull(self) -> None:
         """Begin the transfers whose blocks are free now."""
         self.settle()
         began = False
         while (sequence := self.engine.next_load()) is not None:
-            alone_s = self.profile.transfer_s(sequence.input_tokens)
-            self._link.add(self._clock.now_s, sequence.key, alone_s)
-            self._events.pulling(sequence.key)
             began = True
-        if began:
-            self._watch_link()
-            if not self.engine.run_fits():
-                self._interrupt()
+            if sequence.swapped:
+                kv_bytes = self.profile.kv.bytes_per_token * sequence.target_tokens
+                self._transfer(sequence.key, kv_bytes / self._swap_bytes_per_s)
+            else:
+                self._events.pulling(sequence.key)
+                kv_tokens = max(sequence.input_tokens, sequence.target_tokens - 1)
+                self._transfer(sequence.key, self.profile.transfer_s(kv_tokens))
+        if began and not self.engine.run_fits():
+            self._interrupt()
 
-    def _watch_link(self) -> None:
-        end = self._link.next_end()
-        if end is not None:
-            self._clock.set(end[0], self._link_timer)
+    def _transfer(self, key: str, alone_s: float) -> None:
+        self._transfers[key] = Transfer(
+            self._clock,
+            key,
+            alone_s,
+            sender=self._senders.get(key, self._host),
+            receiver=self.takes if key in self._senders else self._host,
+            through=self._through,
+        )
 
-    def link_ended(self) -> None:
-        """The next transfer is through."""
-        now_s = self._clock.now_s
-        while (end := self._link.next_end()) is not None and end[0] <= now_s:
-            key = end[1]
-            self._link.finish(now_s, key)
-            self.engine.loaded(key)
-            self._loaded.append(key)
+    def _through(self, key: str) -> None:
+        """A request's KV is here."""
+        del self._transfers[key]
+        if key in self._early:
+            self._early[key] = True
+            return
+        self.engine.loaded(key)
+        self._loaded.append(key)
+        self._paused.discard(key)
+        if self._senders.pop(key, None) is not None:
             self._events.pulled(key)
-        self._watch_link()
         self._interrupt()
         self._wake()
-
-
-class _LinkTimer(Timer):
-    """Due when the next transfer over a pod's link ends."""
-
-    def __init__(self, pod: EnginePod) -> None:
-        super().__init__()
-        self._pod = pod
-
-    def fire(self) -> None:
-        self._pod.link_ended()

@@ -26,6 +26,7 @@ def report(result: Result, wall_s: float) -> dict[str, Any]:
         "gpu_hours": result.gpu_hours,
         "cost": result.cost,
         "replicas": {role.value: asdict(count) for role, count in result.replicas.items()},
+        "switches": result.switches,
         "decisions": [
             {
                 "t_s": change.t_s,
@@ -37,7 +38,7 @@ def report(result: Result, wall_s: float) -> dict[str, Any]:
             for change in result.changes
         ],
         "policy": scenario.spec.policy,
-        "profile": scenario.spec.roles[Role.PREFILL].profile.name,
+        "profile": " + ".join(dict.fromkeys(scenario.spec.roles[r].profile.name for r in Role)),
         "trace": scenario.trace.name,
         "seed": scenario.seed,
         "version": __version__,

@@ -6,8 +6,8 @@ from functools import cached_property
 
 from tandem.api.role import Role
 from tandem.simulator.control import Change
-from tandem.simulator.fleet import PodsThen, Replicas
 from tandem.simulator.flight import Outcome
+from tandem.simulator.ledger import PodsThen, Replicas
 from tandem.simulator.scenario import Scenario
 from tandem.simulator.summaries import Summary, summary
 from tandem.simulator.table import Ended, RequestTable
@@ -19,7 +19,7 @@ class Result:
 
     The table has every request that came; latencies are those of finished ones. `never_came` counts
     turns of closed loops that the end of the run came before. `cut_s` is when a run was stopped from
-    outside; what had not ended then is unfinished.
+    outside; what had not ended then is unfinished. `switches` counts pods that took on another role.
     """
 
     scenario: Scenario
@@ -29,6 +29,7 @@ class Result:
     gpu_hours: float
     cost: float
     replicas: Mapping[Role, Replicas]
+    switches: int
     over_time: Sequence[PodsThen]
     changes: Sequence[Change]
     cut_s: float | None = None
@@ -64,13 +65,14 @@ class Result:
         return self.met / (self.scenario.trace.duration_s or 1.0)
 
     def latencies(self) -> dict[str, Summary]:
-        """Summaries by name: TTFT, TPOT, ITL, E2E, queue and transfer."""
+        """Summaries by name: TTFT, TPOT, ITL, E2E, encode, queue and transfer."""
         table, done = self.table, self.table.is_outcome(Outcome.FINISHED)
         return {
             "ttft_s": summary(table.ttft_s[done]),
             "tpot_s": summary(table.tpot_s[done]),
             "itl_s": self.itl_s,
             "e2e_s": summary(table.e2e_s[done]),
+            "encode_s": summary(table.encode_s[done]),
             "queue_s": summary(table.queue_s[done]),
             "transfer_s": summary(table.transfer_s[done]),
         }

@@ -9,6 +9,7 @@ from tandem.perf.step_times import StepTimes
 from tandem.planner.model import Memory, Plan
 from tandem.planner.observation import Observation
 from tandem.planner.spec import FleetSpec
+from tandem.simulator.features import ClusterFeatures, Encode, EngineFeatures, Handover, Pool
 from tandem.traces.model import Trace
 
 Planner = Callable[[Observation, Memory, FleetSpec], Plan]
@@ -27,11 +28,14 @@ class Scenario:
         planner: the policy in charge; None leaves the fleet as it started.
         order: the router's queue order (`routing.orders`).
         scrape_age_s: how old traffic figures are when the planner sees them.
-        kv_lease_s: how long prefilled KV waits for its decode leg to be sent; vLLM's default.
         drain_s: how long after the trace what is in flight may go on; the rest is cut off.
         seed: of the trace's scaling or generation; named in the report.
         kernel: `closed` lets a constant decode batch run in one event, `exact` takes one an iteration.
         times: what a role's iterations really take; its profile's own formula where nothing is said.
+
+        handover, engines, encode, cluster: what goes beyond the plain path, all off by default.
+        pools: other engines of a role, taken first; its profile is for what they have no room for.
+        priorities: of request classes, the lowest number first, for the order `class`.
 
     """
 
@@ -41,8 +45,13 @@ class Scenario:
     planner: Planner | None = None
     order: str = "feasible-first"
     scrape_age_s: float = 0.0
-    kv_lease_s: float = 30.0
     drain_s: float = 600.0
     seed: int = 1
     kernel: str = CLOSED
+    handover: Handover = field(default_factory=Handover)
+    engines: EngineFeatures = field(default_factory=EngineFeatures)
+    encode: Encode = field(default_factory=Encode)
+    cluster: ClusterFeatures = field(default_factory=ClusterFeatures)
+    pools: Mapping[Role, tuple[Pool, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    priorities: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     times: Mapping[Role, StepTimes] = field(default_factory=lambda: MappingProxyType({}))

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from math import ceil, exp, floor, log
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 PERCENTILES = (50, 90, 95, 99)
-_BUCKETS_PER_E = 1000  # a bucket is 0.1 % wide, so a percentile is within 0.05 %
-_LEAST_S = 1e-9
+_BUCKETS_PER_E: Final = 1000  # a bucket is 0.1 % wide, so a percentile is within 0.05 %
+_LEAST_S: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tandem.planner.spec import Slo
 from tandem.simulator.flight import Outcome
-from tandem.simulator.recorder import OUTCOMES, TIMES, Recorder
+from tandem.simulator.recorder import OUTCOMES, TIMES, WIDTH, Recorder
 from tandem.traces.model import Trace
 from tandem.traces.request import TraceRequest
 
@@ -23,7 +23,9 @@ class Ended:
     position: int
     request: TraceRequest
     outcome: Outcome
+    cached_tokens: int
     arrival_s: float
+    encoded_s: float | None
     started_s: float | None
     prefilled_s: float | None
     pull_began_s: float | None
@@ -54,6 +56,7 @@ class RequestTable:
         trace: what the positions point into.
         positions: of the request in its trace.
         outcomes: places in OUTCOMES.
+        cached_tokens: of the prompt, that the prefill pod had and did not compute.
         times: by name (TIMES), seconds of virtual time.
 
     """
@@ -61,17 +64,19 @@ class RequestTable:
     trace: Trace
     positions: NDArray[np.int64]
     outcomes: NDArray[np.int8]
+    cached_tokens: NDArray[np.int64]
     times: dict[str, Floats]
 
     @classmethod
     def of(cls, trace: Trace, recorder: Recorder, first: int = 0) -> "RequestTable":
         """What a recorder holds, from its first so many rows on."""
-        rows = np.array(recorder.times[first * len(TIMES) :]).reshape(-1, len(TIMES))
+        columns = np.array(recorder.rows(first)).reshape(-1, WIDTH).T
         return cls(
             trace=trace,
-            positions=np.array(recorder.positions[first:], dtype=np.int64),
-            outcomes=np.array(recorder.outcomes[first:], dtype=np.int8),
-            times={name: np.ascontiguousarray(rows[:, i]) for i, name in enumerate(TIMES)},
+            positions=columns[0].astype(np.int64),
+            outcomes=columns[1].astype(np.int8),
+            cached_tokens=columns[2].astype(np.int64),
+            times=dict(zip(TIMES, np.ascontiguousarray(columns[3:]), strict=True)),
         )
 
     def is_outcome(self, outcome: Outcome) -> NDArray[np.bool_]:
@@ -112,8 +117,14 @@ class RequestTable:
 
     @property
     def queue_s(self) -> Floats:
-        """Arrival to the begin of the first prefill."""
-        return self.times["started_s"] - self.arrival_s
+        """Arrival, or the end of the encode stage, to the begin of the first prefill."""
+        encoded_s = self.times["encoded_s"]
+        return self.times["started_s"] - np.where(np.isnan(encoded_s), self.arrival_s, encoded_s)
+
+    @property
+    def encode_s(self) -> Floats:
+        """Arrival to the end of the encode stage, the wait for it too; NaN of what went to no encode pod."""
+        return self.times["encoded_s"] - self.arrival_s
 
     @property
     def transfer_s(self) -> Floats:
@@ -140,11 +151,17 @@ class RequestTable:
                 position=position,
                 request=self.trace.requests[position],
                 outcome=OUTCOMES[outcome],
+                cached_tokens=cached,
                 arrival_s=columns["arrival_s"][row],
                 **{name: _or_none(columns[name][row]) for name in TIMES[1:]},
             )
-            for row, (position, outcome) in enumerate(
-                zip(self.positions.tolist(), self.outcomes.tolist(), strict=True)
+            for row, (position, outcome, cached) in enumerate(
+                zip(
+                    self.positions.tolist(),
+                    self.outcomes.tolist(),
+                    self.cached_tokens.tolist(),
+                    strict=True,
+                )
             )
         ]
 

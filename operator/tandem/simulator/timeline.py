@@ -66,8 +66,8 @@ def _parts(result: Result) -> Iterator[dict[str, Any]]:
 def _queued(came: Requests, t_s: Floats) -> Ints:
     """Requests that wait for their first prefill; what is refused never waits."""
     waits = came.outcome != REFUSED
-    began_s = (came.arrival_s + came.queue_s)[waits]
-    return _until(came.arrival_s[waits], t_s) - _until(began_s, t_s)
+    came_s = (came.arrival_s + np.nan_to_num(came.encode_s))[waits]
+    return _until(came_s, t_s) - _until(came_s + came.queue_s[waits], t_s)
 
 
 def _attainment(result: Result, came: Requests, t_s: Floats) -> Floats:

@@ -1,6 +1,6 @@
 """The character of a load, and traces made of it: arrivals, lengths, sessions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 
@@ -22,6 +22,14 @@ _MOST_CV = 100.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EncodeLaw:
+    """Which share of requests brings images or the like, and how many tokens they become, beside the text."""
+
+    share: float
+    tokens: LengthLaw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Character:
     """What a generated load is like; the rate counts requests, of conversations every turn."""
 
@@ -30,6 +38,7 @@ class Character:
     input: LengthLaw
     output: LengthLaw
     conversations: ConversationLaw | None = None
+    encode: EncodeLaw | None = None
 
     @property
     def begins(self) -> ArrivalLaw:
@@ -49,6 +58,8 @@ def generated(character: Character, name: str, seed: int) -> Trace:
     check(character)
     random = np.random.default_rng(seed)
     made = (_turns if character.conversations else _alone)(character, random)
+    if character.encode:
+        made = _with_images(list(made), character.encode, random)
     trace = over(name, made, character.duration_s)
     if not trace.requests:
         few = "high enough for one request within the duration"
@@ -67,6 +78,10 @@ def check(character: Character) -> None:
     _within("--fano", law.burst_variance, 0, 1e6)
     if character.conversations:
         _check_conversations(character.conversations)
+    if character.encode:
+        _within("--encode-share", character.encode.share, 0, 1)
+        tokens = character.encode.tokens
+        _within("--encode-mean", tokens.mean, 1, tokens.longest)
     _check_idle(character.begins)
     for flag, length in (("input", character.input), ("output", character.output)):
         _within(f"--{flag}-mean", length.mean, 1, length.longest)
@@ -96,6 +111,16 @@ def _within(flag: str, value: float, low: float, high: float, *, above: bool = F
     if not (isfinite(value) and low <= value <= high and not (above and value == low)):
         least = f"above {low:g}" if above else f"{low:g} or more"
         raise InvalidInputError(flag, value, f"{least}, at most {high:.6g}")
+
+
+def _with_images(
+    made: Sequence[TraceRequest], law: EncodeLaw, random: np.random.Generator
+) -> Iterable[TraceRequest]:
+    """The requests, some of them with tokens for an encoder added to the input."""
+    has = random.random(len(made)) < law.share
+    tokens = lengths.drawn(np.array([r.arrival_s for r in made]), law.tokens, random)
+    for request, more in zip(made, np.where(has, tokens, 0).tolist(), strict=True):
+        yield replace(request, input_tokens=request.input_tokens + more, encode_tokens=more)
 
 
 def _alone(character: Character, random: np.random.Generator) -> Iterable[TraceRequest]:

@@ -3,7 +3,8 @@
     {"timestamp": 40, "input_length": 23769, "output_length": 3, "hash_ids": [151, 152]}
     {"timestamp": 90, "input_length": 700, "output_length": 12, "session": "a", "think_ms": 1500}
 
-`timestamp` is in milliseconds. Optional: `hash_ids` (prefix-chained KV blocks), `class`, and for closed
+`timestamp` is in milliseconds. Optional: `hash_ids` (prefix-chained KV blocks), `class`, `encode_length`
+(tokens of the input that an encoder makes of images and the like), and for closed
 loops `session` and `think_ms`: the first call of a session comes at its timestamp, each later one
 `think_ms` after the end of the one before it. (Mooncake: Qin et al., FAST 2025.)
 
@@ -21,7 +22,7 @@ from tandem.traces.place import Place
 from tandem.traces.request import TraceRequest
 
 _NEEDED = ("timestamp", "input_length", "output_length")
-_OPTIONAL = ("hash_ids", "session", "think_ms", "class")
+_OPTIONAL = ("hash_ids", "session", "think_ms", "class", "encode_length")
 _SPAN = "span_ms"
 CARRIES = (*_OPTIONAL, _SPAN)
 
@@ -54,6 +55,9 @@ def _requests(text: str, place: Place, first_line: int) -> Iterator[TraceRequest
             if "think_ms" in row
             else 0.0,
             class_name=here.text(row, "class") if "class" in row else "",
+            encode_tokens=here.part(row, "encode_length", "input_length")
+            if "encode_length" in row
+            else 0,
         )
 
 
@@ -74,7 +78,8 @@ def _row(request: TraceRequest) -> dict[str, Any]:
         "output_length": request.output_tokens,
     }
     think_ms = _milliseconds(request.think_s)
-    optional = (request.hash_ids, request.session, think_ms, request.class_name)
+    tags = (request.hash_ids, request.session, think_ms, request.class_name)
+    optional = (*tags, request.encode_tokens)
     return row | {name: value for name, value in zip(_OPTIONAL, optional, strict=True) if value}
 
 

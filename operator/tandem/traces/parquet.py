@@ -1,10 +1,13 @@
-"""Parquet traces: columns t_ms, input_tokens, output_tokens; other columns are not read.
+"""Parquet traces: columns t_ms, input_tokens, output_tokens; other columns are not read, but for one.
+
+`encode_tokens`, or `image_tokens` as ServeGen calls them, are those of the input that an encoder makes.
 
 `span_ms` among the file's metadata says how long was recorded, as in canonical JSONL. pyarrow is imported
 only when a Parquet trace is read or written: it is an extra, and takes half a second.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -12,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tandem.errors import InvalidInputError
-from tandem.traces.columns import Columns, columns, requests
+from tandem.traces.columns import Columns, collector_at_rest, columns, requests
 from tandem.traces.model import Recorded, Trace
 from tandem.traces.place import ENDLESS_MS, MOST_TOKENS, TOKENS, Place
 
@@ -20,8 +23,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAGIC = b"PAR1"
-CARRIES = ("span_ms",)
+CARRIES = ("encode_length", "span_ms")
 _COLUMNS = ("t_ms", "input_tokens", "output_tokens")
+_ENCODED = ("encode_tokens", "image_tokens")  # the first that is there is read
 _SPAN = b"span_ms"
 
 
@@ -33,7 +37,7 @@ def recorded(content: bytes, place: Place) -> Recorded:
     for column, values in (("input_tokens", inputs), ("output_tokens", outputs)):
         whole = (values >= 1) & (values <= MOST_TOKENS) & (values == np.floor(values))
         _check(values, whole, column, TOKENS, place)
-    span_s = _span_s(table, place)
+    span_s, encoded = _span_s(table, place), _encoded(table, inputs, place)
     arrival_s = times_ms / 1000
     if span_s is None and len(arrival_s):
         arrival_s = (times_ms - times_ms.min()) / 1000
@@ -42,7 +46,12 @@ def recorded(content: bytes, place: Place) -> Recorded:
         input_tokens=inputs.astype(np.int64),
         output_tokens=outputs.astype(np.int64),
     )
-    return Recorded(requests(found), span_s)
+    read = requests(found)
+    if encoded is not None:
+        with collector_at_rest():
+            pairs = zip(read, encoded.astype(np.int64).tolist(), strict=True)
+            read = [replace(r, encode_tokens=tokens) if tokens else r for r, tokens in pairs]
+    return Recorded(read, span_s)
 
 
 def render(trace: Trace, field: str) -> Iterator[bytes]:
@@ -51,7 +60,9 @@ def render(trace: Trace, field: str) -> Iterator[bytes]:
     arrow, parquet = _pyarrow(field, trace.name, needs)
     found = columns(trace)
     values = (found.arrival_s * 1000, found.input_tokens, found.output_tokens)
-    table = arrow.table(dict(zip(_COLUMNS, values, strict=True)))
+    named = dict(zip(_COLUMNS, values, strict=True))
+    encoded = np.array([request.encode_tokens for request in trace.requests], dtype=np.int64)
+    table = arrow.table(named | ({_ENCODED[0]: encoded} if encoded.any() else {}))
     metadata = {_SPAN: repr(trace.duration_s * 1000).encode()}
     into = BytesIO()
     parquet.write_table(table.replace_schema_metadata(metadata), into, compression="zstd")
@@ -74,7 +85,8 @@ def _table(content: bytes, place: Place) -> "pa.Table":
         file = parquet.ParquetFile(arrow.BufferReader(content))
         found = file.schema_arrow.names
         place.check_columns(found, _COLUMNS, found)
-        table: pa.Table = file.read(columns=list(_COLUMNS))
+        encoded = [name for name in _ENCODED if name in found]
+        table: pa.Table = file.read(columns=[*_COLUMNS, *encoded[:1]])
     except arrow.ArrowException as error:
         what = str(error).splitlines()[0]
         raise InvalidInputError(f"{place.field} {place.file}", what, "a Parquet file") from None
@@ -88,6 +100,17 @@ def _values(table: "pa.Table", column: str, place: Place) -> np.ndarray:
         bad = next((i for i, v in enumerate(values.tolist(), 1) if not _finite(v)), 1)
         here = Place(place.field, place.file, bad)
         raise here.error(column, f"{values.tolist()[bad - 1]} ({kind})", "a finite number")
+    return values
+
+
+def _encoded(table: "pa.Table", inputs: np.ndarray, place: Place) -> np.ndarray | None:
+    """Tokens that an encoder makes, where the file tells them."""
+    column = next((name for name in _ENCODED if name in table.schema.names), None)
+    if column is None:
+        return None
+    values = _values(table, column, place)
+    part = (values >= 0) & (values <= inputs) & (values == np.floor(values))
+    _check(values, part, column, "a whole number of tokens, at most input_tokens", place)
     return values
 
 

@@ -32,6 +32,13 @@ class Place:
             raise self.error(column, value, TOKENS)
         return value
 
+    def part(self, row: Mapping[str, Any], column: str, of: str) -> int:
+        """A count of tokens that are some, all or none of those of another column."""
+        value, whole = row.get(column), self.tokens(row, of)
+        if type(value) is not int or not 0 <= value <= whole:
+            raise self.error(column, value, f"a whole number of tokens, at most {of} ({whole})")
+        return value
+
     def milliseconds(
         self, row: Mapping[str, Any], column: str, least: float = -ENDLESS_MS
     ) -> float:

@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 
 from tandem.errors import InvalidInputError
-from tandem.traces import azure, jsonl, parquet, sessions
+from tandem.traces import apex, azure, jsonl, parquet, sessions
 from tandem.traces.columns import collector_at_rest
 from tandem.traces.model import Recorded, Trace, from_first_arrival, over
 from tandem.traces.place import Place
@@ -17,7 +17,8 @@ from tandem.traces.place import Place
 _GZIP_MAGIC = b"\x1f\x8b"
 FORMATS = (
     "a trace: Azure CSV (TIMESTAMP, ContextTokens, GeneratedTokens), JSONL (timestamp, input_length, "
-    "output_length), agent-session JSONL, or Parquet (t_ms, input_tokens, output_tokens)"
+    "output_length), agent-session JSONL, APEX JSONL (StartTimeOffset, ContextTokens, GeneratedTokens), "
+    "or Parquet (t_ms, input_tokens, output_tokens)"
 )
 
 
@@ -77,6 +78,8 @@ def _recorded(text: str, place: Place) -> Recorded:
     if first.startswith("{"):
         if sessions.MARK in first:
             return Recorded(sessions.requests(text, place))
+        if apex.MARK in first:
+            return Recorded(apex.requests(text, place))
         return jsonl.recorded(text, place)
     if "," in first:
         return Recorded(azure.requests(text, place))

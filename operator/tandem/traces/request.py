@@ -7,6 +7,7 @@ from dataclasses import dataclass
 class TraceRequest:
     """A request as it arrives: time in seconds from the trace's start, lengths in tokens.
 
+    `encode_tokens` are those of the input that an encoder makes of images and the like.
     `session` ties the turns of a closed loop: a turn arrives `think_s` after the one before it ended.
     """
 
@@ -17,3 +18,4 @@ class TraceRequest:
     session: str = ""
     think_s: float = 0.0
     class_name: str = ""
+    encode_tokens: int = 0

@@ -111,17 +111,22 @@ def gap_cv(arrival_s: Floats) -> float | None:
 
 def prefix_reuse(trace: Trace) -> float | None:
     """Share of all input tokens in leading blocks that an earlier request had."""
-    block = block_tokens(trace)
-    if block is None:
+    if block_tokens(trace) is None:
         return None
+    return float(reused_tokens(trace).sum() / sum(r.input_tokens for r in trace.requests))
+
+
+def reused_tokens(trace: Trace) -> Ints:
+    """Of each request the input tokens in leading blocks that an earlier one had."""
+    block = block_tokens(trace) or 0
     known: set[int] = set()
-    reused = 0
-    for request in trace.requests:
+    reused = np.zeros(len(trace.requests), dtype=np.int64)
+    for place, request in enumerate(trace.requests if block else ()):
         ids = request.hash_ids
-        hits = next((place for place, each in enumerate(ids) if each not in known), len(ids))
-        reused += min(hits * block, request.input_tokens)
+        hits = next((count for count, each in enumerate(ids) if each not in known), len(ids))
+        reused[place] = min(hits * block, request.input_tokens)
         known.update(ids)
-    return reused / sum(request.input_tokens for request in trace.requests)
+    return reused
 
 
 def block_tokens(trace: Trace) -> int | None:

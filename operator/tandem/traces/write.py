@@ -1,7 +1,7 @@
 """Writes a trace in the format that the file's name asks for; what is written reads back.
 
-JSONL carries all of a trace, Parquet arrivals, lengths and the recorded span, Azure's CSV arrivals and
-lengths.
+JSONL carries all of a trace, Parquet arrivals, lengths, encode lengths and the recorded span, Azure's CSV
+and APEX's JSONL arrivals and lengths.
 """
 
 import gzip
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tandem.errors import InvalidInputError
-from tandem.traces import azure, jsonl, parquet
+from tandem.traces import apex, azure, jsonl, parquet
 from tandem.traces.model import Trace
 from tandem.whole_file import written_whole
 
@@ -25,6 +25,7 @@ _FORMATS: Mapping[str, _Format] = {
     ".jsonl": _Format(lambda trace, _: jsonl.render(trace), jsonl.CARRIES),
     ".csv": _Format(azure.render, azure.CARRIES),
     ".parquet": _Format(parquet.render, parquet.CARRIES),
+    ".apex.jsonl": _Format(lambda trace, _: apex.render(trace), apex.CARRIES),
 }
 NAMES = f"a name that ends with {', '.join(_FORMATS)}, then .gz to compress it"
 
@@ -61,9 +62,10 @@ def _copy(chunks: Iterator[bytes], into: BufferedWriter) -> None:
 
 def _format(path: Path, field: str) -> _Format:
     name = path.with_suffix("") if path.suffix == ".gz" else path
-    if name.suffix not in _FORMATS:
-        raise InvalidInputError(field, str(path), NAMES)
-    return _FORMATS[name.suffix]
+    for suffix in ("".join(name.suffixes[-2:]), name.suffix):  # .apex.jsonl before .jsonl
+        if suffix in _FORMATS:
+            return _FORMATS[suffix]
+    raise InvalidInputError(field, str(path), NAMES)
 
 
 def _used(trace: Trace) -> Iterator[str]:
@@ -77,5 +79,7 @@ def _used(trace: Trace) -> Iterator[str]:
         yield "think_ms"
     if any(request.class_name for request in requests):
         yield "class"
+    if any(request.encode_tokens for request in requests):
+        yield "encode_length"
     if requests[0].arrival_s or trace.duration_s > requests[-1].arrival_s:
         yield "span_ms"

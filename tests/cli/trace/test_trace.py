@@ -132,6 +132,11 @@ def test_generate_has_every_character(out: Path) -> None:
     talking = made(out, "generate", *words, "--turns", "4", "--think", "5s", "--added-mean", "80")
     assert len({r.session for r in talking.requests}) > 10
     assert all(r.hash_ids for r in talking.requests)
+    seen = made(out, "generate", *words, "--encode-share", "0.5", "--encode-mean", "600")
+    images = [r.encode_tokens for r in seen.requests if r.encode_tokens]
+    assert len(images) / len(seen.requests) == pytest.approx(0.5, abs=0.05)
+    assert sum(images) / len(images) == pytest.approx(600, rel=0.1)
+    assert {r.input_tokens - r.encode_tokens for r in seen.requests} == {500}
     idle = made(out, "generate", *words, "--gap-cv", "10", "--idle", "1m")
     gaps_s = (after.arrival_s - before.arrival_s for before, after in pairwise(idle.requests))
     assert max(gaps_s) > 20
@@ -238,6 +243,11 @@ def test_a_plot_is_one_page_that_needs_no_network_and_escapes_names(
         ),
         pytest.param(
             ["generate", "--think", "1s", "--out", "o.csv"], ["--think", "--turns"], id="no session"
+        ),
+        pytest.param(
+            ["generate", "--encode-mean", "9", "--out", "o.csv"],
+            ["--encode-mean", "--encode-share"],
+            id="images of nobody",
         ),
         pytest.param(["generate", "--rate", "nan", "--out", "o.csv"], ["--rate", "nan"], id="nan"),
         pytest.param(["melt"], ["melt"], id="no such sub-command"),

@@ -11,12 +11,15 @@ from tests.fakes.simulated import ROUND, requests, scenario
 from tandem.api.role import Role
 from tandem.perf.engine_profile import EngineProfile
 from tandem.perf.generated import generated
+from tandem.perf.step_times import StepTimes
 from tandem.planner.spec import FleetSpec, RoleSpec, Slo
+from tandem.simulator.features import EngineFeatures
 from tandem.simulator.league import floor
 from tandem.simulator.league.least import least
 from tandem.simulator.run import simulate
 from tandem.traces.model import Trace
 from tandem.traces.request import TraceRequest
+from tandem.traces.statistics import block_tokens
 
 
 def fleet(
@@ -69,6 +72,7 @@ def test_a_request_that_no_fleet_can_pace_has_no_price() -> None:
 
 
 def test_a_shared_block_is_charged_once() -> None:
+    """Blocks of 512 tokens: half of the first, and the other 488 tokens."""
     shared = Trace(
         name="shared",
         requests=tuple(
@@ -77,9 +81,19 @@ def test_a_shared_block_is_charged_once() -> None:
         ),
     )
 
-    assert charges(shared, fleet()).prefill_s == pytest.approx(
-        [0.75, 0.75]
-    )  # 250 + 500 tokens each
+    assert charges(shared, fleet()).prefill_s == pytest.approx([0.744, 0.744])
+
+
+def test_tokens_of_no_whole_block_are_each_prompts_own() -> None:
+    """100 tokens of blocks of 16, of which 6 are told; the last 4 belong to nobody else."""
+    ids = (1, 2, 3, 4, 5, 6)
+    rows = [
+        TraceRequest(arrival_s=0.0, input_tokens=100, output_tokens=1, hash_ids=ids)
+        for _ in range(3)
+    ]
+
+    of_three = charges(Trace(name="tails", requests=tuple(rows)), fleet()).prefill_s
+    assert of_three == pytest.approx([0.096 / 3 + 0.004] * 3)
 
 
 def test_pods_by_bin_hold_all_of_the_work() -> None:
@@ -118,6 +132,38 @@ def test_no_run_costs_less_than_the_floor_of_what_it_reached(
     spec = fleet(profile, attainment=run.attainment, ttft_s=5.0, tpot_s=tpot_s)
 
     assert floor.gpu_hours(charges(trace, spec), spec, 0.0) <= run.gpu_hours * (1 + 1e-9)
+
+
+CHAINS = st.lists(
+    st.tuples(st.integers(0, 8000), st.integers(0, 3), st.integers(1, 40), st.integers(1, 30)),
+    min_size=1,
+    max_size=25,
+)
+
+
+@settings(max_examples=60)
+@given(CHAINS, st.integers(1, 2), st.sampled_from([ROUND, generated(ROUND)]))
+def test_no_run_that_keeps_prefixes_costs_less_than_its_floor(
+    rows: list[tuple[int, int, int, int]], pods: int, true: StepTimes
+) -> None:
+    """Prompts of four conversations, each a beginning of its own, cut anywhere."""
+    made = [
+        TraceRequest(
+            arrival_s=ms / 1000,
+            input_tokens=blocks * 16 - ms % 16,
+            output_tokens=out,
+            hash_ids=(*(1000 * chain + each for each in range(blocks - 1)), -ms * 1000 - blocks),
+        )
+        for ms, chain, blocks, out in sorted(rows)
+    ]
+    trace = Trace(name="chains", requests=tuple(made))
+    times = dict.fromkeys(Role, true)
+    engines = EngineFeatures(prefix_block_tokens=block_tokens(trace) or 0)
+    asked = scenario(trace, dict.fromkeys(Role, pods), engines=engines, times=times)
+    run = simulate(asked)
+    spec = fleet(attainment=run.attainment, ttft_s=2.0, tpot_s=0.05)
+
+    assert floor.gpu_hours(floor.work(trace, spec, times), spec, 0.0) <= run.gpu_hours * (1 + 1e-9)
 
 
 def test_the_plane_below_a_table_is_below_it() -> None:

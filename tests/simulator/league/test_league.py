@@ -44,6 +44,7 @@ def settings(of: League) -> Settings:
         tpot_s=under.tpot_s,
         attainment=under.attainment,
         cold_starts_s=(under.cold_start_s,),
+        start_spread=under.start_spread,
         scrape_age_s=under.scrape_age_s,
         interval_s=under.interval_s,
         drain_s=under.drain_s,

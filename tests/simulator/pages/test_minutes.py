@@ -17,6 +17,7 @@ def counted(rows: list[tuple[float, int]], duration_s: float) -> Minutes:
     size = len(rows)
     requests = Requests(
         arrival_s=np.array([row[0] for row in rows], dtype=np.float64),
+        encode_s=np.full(size, np.nan),
         queue_s=np.full(size, 0.25),
         prefill_s=np.full(size, 0.25),
         transfer_s=np.full(size, 0.25),

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.page_reader import PageReader, flaws
-from tests.fakes.simulated import requests, scenario, scripted
+from tests.fakes.simulated import ROUND, requests, scenario, scripted
 
 from tandem.api.role import Role
+from tandem.simulator.features import ClusterFeatures, Failure, Handover, Pool
 from tandem.simulator.flight import Outcome
 from tandem.simulator.pages import run_page
 from tandem.simulator.result import Result
@@ -61,6 +62,26 @@ def test_every_figure_of_the_summary_is_there(page: PageReader, result: Result) 
         "seed 1",
     ):
         assert said in page.text
+
+
+def test_settings_tell_what_is_on_beyond_the_plain_path(page: PageReader, tmp_path: Path) -> None:
+    assert "features" not in page.text
+    asked = scenario(
+        requests((0, 100, 5)),
+        handover=Handover(push_layers=4),
+        cluster=ClusterFeatures(start_spread=0.2, failures=(Failure(at_s=60.0),)),
+        pools={Role.DECODE: (Pool(profile=ROUND, most=2),)},
+        priorities={"chat": 1},
+    )
+    text = read(tmp_path, simulate(asked)).text
+    for said in (
+        "push_layers = 4",
+        "start_spread = 0.2",
+        "at_s=60.0",
+        "up to 2 of round",
+        "chat 1",
+    ):
+        assert said in text
 
 
 def test_percentiles_stand_beside_their_targets(page: PageReader, result: Result) -> None:

@@ -18,12 +18,22 @@ def one(
     transfer_s: float = 0.1,
     ttft_s: float = 0.5,
     tpot_s: float = 0.04,
+    encode_s: float = NAN,
     outcome: int = FINISHED,
 ) -> Requests:
     """A calm request that met both targets."""
-    values = (0.0, queue_s, prefill_s, transfer_s, ttft_s, tpot_s, ttft_s + 1.0)
+    values = (0.0, encode_s, queue_s, prefill_s, transfer_s, ttft_s, tpot_s, ttft_s + 1.0)
     columns = [np.array([value]) for value in values]
-    names = ("arrival_s", "queue_s", "prefill_s", "transfer_s", "ttft_s", "tpot_s", "e2e_s")
+    names = (
+        "arrival_s",
+        "encode_s",
+        "queue_s",
+        "prefill_s",
+        "transfer_s",
+        "ttft_s",
+        "tpot_s",
+        "e2e_s",
+    )
     return Requests(
         **dict(zip(names, columns, strict=True)), outcome=np.array([outcome], dtype=np.int8)
     )
@@ -37,6 +47,7 @@ def one(
         pytest.param(one(tpot_s=NAN), "met", id="one token alone has no TPOT"),
         pytest.param(one(queue_s=1.9, ttft_s=2.2), "prefill queue", id="in time but for the wait"),
         pytest.param(one(queue_s=0.5, prefill_s=1.9, ttft_s=2.6), "prefill", id="late without the wait too"),
+        pytest.param(one(encode_s=1.9, ttft_s=2.2), "prefill", id="late for its images"),
         pytest.param(one(transfer_s=2.1, ttft_s=2.5), "transfer", id="a slow link"),
         pytest.param(one(ttft_s=2.8), "first decode", id="late after its KV was there"),
         pytest.param(one(tpot_s=0.051), "decode TPOT", id="slow tokens"),

@@ -10,7 +10,7 @@ from tandem.api.policy_names import COMPARED_POLICY_NAMES
 from tandem.cli import options, scenario_file
 from tandem.perf.truth import NAMES as TRUTHS
 
-_PROFILE = "h200-llama-3.1-70b-tp4"
+_PROFILE = "a100-llama-3.1-70b-tp4"
 
 
 def run(
@@ -21,7 +21,7 @@ def run(
     ] = None,
     suite: Annotated[
         str | None,
-        typer.Option(help="quick: an hour of every trace; full: all of them whole, for hours."),
+        typer.Option(help="quick: an hour of every trace; full: up to six, which takes many."),
     ] = None,
     policy: Annotated[
         list[str] | None,
@@ -35,7 +35,10 @@ def run(
     truth: Annotated[
         str, typer.Option(help=f"Step times of simulated engines: {', '.join(TRUTHS)}, or a file.")
     ] = TRUTHS[0],
-    ttft: Annotated[str, typer.Option(help="Target of the time to the first token.")] = "2s",
+    ttft: Annotated[
+        str | None,
+        typer.Option(help="Target of the time to the first token; 2s, in a suite each load's own."),
+    ] = None,
     tpot: Annotated[str, typer.Option(help="Target of the mean time per later token.")] = "50ms",
     attainment: Annotated[
         float, typer.Option(help="Share of arrivals that shall meet both targets.")
@@ -43,6 +46,9 @@ def run(
     cold_start: Annotated[
         list[str] | None, typer.Option(help="Asking to Ready; may be repeated. 100s.")
     ] = None,
+    start_spread: Annotated[
+        float, typer.Option(help="Variation of each stage of a cold start, drawn by the seed.")
+    ] = 0.2,
     scrape_age: Annotated[
         str, typer.Option(help="Age of traffic figures when a policy sees them.")
     ] = "15s",
@@ -83,30 +89,29 @@ def run(
 
     policies = policy or list(COMPARED_POLICY_NAMES)
     routings = routing or list(entry.ROUTINGS)
-    conditions = [
-        session.conditions(
-            profile=profile,
-            truth=truth,
-            ttft_s=options.seconds("--ttft", ttft),
-            tpot_s=options.seconds("--tpot", tpot),
-            attainment=options.share("--attainment", attainment),
-            cold_start=each,
-            scrape_age=scrape_age,
-            interval_s=options.seconds("--interval", interval),
-            drain=drain,
-            most=max_replicas,
-        )
-        for each in cold_start or inputs.COLD_STARTS[suite or inputs.QUICK]
-    ]
     loads = inputs.chosen(
         trace or (),
         suite,
         None if rate is None else options.positive("--rate", rate),
         None if duration is None else options.seconds("--duration", duration),
     )
+    under = session.conditions(
+        profile=profile,
+        truth=truth,
+        ttft=ttft or inputs.TTFT,
+        tpot=tpot,
+        attainment=attainment,
+        start_spread=start_spread,
+        scrape_age=scrape_age,
+        interval=interval,
+        drain=drain,
+        most=max_replicas,
+    )
+    colds = cold_start or inputs.COLD_STARTS[suite or inputs.QUICK]
     looked = inputs.effort(suite, points, seeds, oracle_effort)
-    league = inputs.league(loads, conditions, policies, routings, looked)
-    asked = inputs.settings(league, policies, routings, suite or "")
+    fields = inputs.fields(loads, under, ttft, colds)
+    league = inputs.league(fields, policies, routings, looked)
+    asked = inputs.settings(league, under, policies, routings, suite or "")
     outputs = session.Outputs(
         options.writable("--json", json_path), options.writable("--report", report)
     )

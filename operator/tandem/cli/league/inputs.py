@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 
 from tandem import __version__
+from tandem.api import duration
 from tandem.api.policy_names import COMPARED_POLICY_NAMES
 from tandem.cli import options
 from tandem.cli.league import loads
@@ -20,6 +21,8 @@ from tandem.simulator.league.outcome import Settings
 
 QUICK, FULL = "quick", "full"
 SUITES = (QUICK, FULL)
+TTFT = "2s"
+Field = tuple[Load, Conditions]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,8 @@ class Effort:
 
 
 EFFORTS = {
-    QUICK: Effort(points=3, halvings=2, oracle=40, seeds=1),
+    None: Effort(points=3, halvings=2, oracle=40, seeds=1),
+    QUICK: Effort(points=3, halvings=1, oracle=40, seeds=1),
     FULL: Effort(points=7, halvings=4, oracle=300, seeds=3),
 }
 COLD_STARTS = {QUICK: ("100s",), FULL: ("30s", "100s")}
@@ -41,26 +45,41 @@ COLD_STARTS = {QUICK: ("100s",), FULL: ("30s", "100s")}
 
 def chosen(
     traces: Sequence[str], suite: str | None, rate_rps: float | None, duration_s: float | None
-) -> list[Load]:
-    """The loads of `--trace` or of `--suite`, one of which must be given."""
+) -> list[tuple[Load, str | None]]:
+    """The loads of `--trace` or of `--suite`, one of which must be given; a suite's with their own TTFT."""
     if suite is not None:
         options.one_of("--suite", suite, SUITES)
     if bool(traces) == (suite is not None):
         allowed = f"either traces, or --suite {' or '.join(SUITES)}"
         raise InvalidInputError("--trace", ", ".join(traces), allowed)
     if suite is None:
-        return loads.named(traces, rate_rps, duration_s)
+        return [(load, None) for load in loads.named(traces, rate_rps, duration_s)]
     for flag, value in (("--rate", rate_rps), ("--duration", duration_s)):
         if value is not None:
             raise InvalidInputError(flag, value, "used with --trace: a suite has its own")
-    return (
-        loads.quick(options.data_folder()) if suite == QUICK else loads.full(options.data_folder())
-    )
+    return (loads.quick if suite == QUICK else loads.full)(options.data_folder())
+
+
+def fields(
+    of: Sequence[tuple[Load, str | None]], under: Conditions, ttft: str | None, colds: Sequence[str]
+) -> list[Field]:
+    """Every load under every cold start, which a trace's name tells where there are several."""
+    several = len(colds) > 1
+    found = []
+    for (load, own), cold in product(of, colds):
+        named = replace(load, name=f"{load.name}, {cold}") if several else load
+        conditions = replace(
+            under,
+            ttft_s=options.seconds("--ttft", ttft or own or TTFT),
+            cold_start_s=duration.seconds(cold, "--cold-start"),
+        )
+        found.append((named, conditions))
+    return found
 
 
 def effort(suite: str | None, points: int | None, seeds: int | None, oracle: int | None) -> Effort:
-    """What was said, else what the suite looks with, else as `quick` does."""
-    known = EFFORTS[suite or QUICK]
+    """What was said, else what the suite looks with."""
+    known = EFFORTS[suite]
     return Effort(
         points=known.points if points is None else at_least("--points", points, 2),
         halvings=known.halvings,
@@ -70,23 +89,15 @@ def effort(suite: str | None, points: int | None, seeds: int | None, oracle: int
 
 
 def league(
-    of: Sequence[Load],
-    conditions: Sequence[Conditions],
-    policies: Sequence[str],
-    routings: Sequence[str],
-    looked: Effort,
+    of: Sequence[Field], policies: Sequence[str], routings: Sequence[str], looked: Effort
 ) -> League:
-    """Every load under all conditions; with several cold starts a trace's name tells its own."""
+    """Every policy with every queue order on all fields."""
     for policy in policies:
         options.one_of("--policy", policy, COMPARED_POLICY_NAMES)
     for routing in routings:
         options.one_of("--routing", routing, ROUTINGS)
-    several = len(conditions) > 1
     return League(
-        fields=tuple(
-            (_named(load, under) if several else load, under)
-            for load, under in product(of, conditions)
-        ),
+        fields=tuple(of),
         seeds=tuple(range(1, looked.seeds + 1)),
         entries=tuple(entries(policies, routings)),
         points=looked.points,
@@ -95,23 +106,25 @@ def league(
     )
 
 
-def settings(of: League, policies: Sequence[str], routings: Sequence[str], suite: str) -> Settings:
+def settings(
+    of: League, under: Conditions, policies: Sequence[str], routings: Sequence[str], suite: str
+) -> Settings:
     """What was asked, as the outcome tells it."""
-    first = of.fields[0][1]
     cold_starts = dict.fromkeys(conditions.cold_start_s for _, conditions in of.fields)
     return Settings(
         traces=tuple(load.name for load, _ in of.fields),
         policies=tuple(policies),
         routings=tuple(routings),
-        profile=first.profile,
-        truth=first.truth,
-        ttft_s=first.ttft_s,
-        tpot_s=first.tpot_s,
-        attainment=first.attainment,
+        profile=under.profile,
+        truth=under.truth,
+        ttft_s=under.ttft_s,
+        tpot_s=under.tpot_s,
+        attainment=under.attainment,
         cold_starts_s=tuple(cold_starts),
-        scrape_age_s=first.scrape_age_s,
-        interval_s=first.interval_s,
-        drain_s=first.drain_s,
+        start_spread=under.start_spread,
+        scrape_age_s=under.scrape_age_s,
+        interval_s=under.interval_s,
+        drain_s=under.drain_s,
         seeds=of.seeds,
         points=of.points,
         bisections=of.halvings,
@@ -128,10 +141,6 @@ def versions() -> dict[str, str]:
         "python": sys.version.split()[0],
         "numpy": np.__version__,
     }
-
-
-def _named(load: Load, under: Conditions) -> Load:
-    return replace(load, name=f"{load.name}, {under.cold_start_s:g} s")
 
 
 def at_least(flag: str, value: int, least: int) -> int:

@@ -63,6 +63,7 @@ def _quietly() -> None:
 def _cluster(address: str) -> Iterator[Executor]:
     with _client(address) as client:
         _require_same_source(client, address)
+        client.run(compiled.use)
         with client.get_executor(pure=False) as executor:
             yield executor
 

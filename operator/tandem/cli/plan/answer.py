@@ -18,13 +18,29 @@ from tandem.planner.words import seconds, share
 
 def as_json(sizing: Sizing, spec: FleetSpec) -> dict[str, Any]:
     """The answer as JSON holds it; what is infinite (an overloaded stage) is null."""
-    pair, outcome = sizing.replicas, sizing.prediction
-    accelerators, cost_per_hour = (_total(pair, price) for price in region.prices(spec))
     return {
-        "prefill": pair[Role.PREFILL],
-        "decode": pair[Role.DECODE],
-        "ratio": round(pair[Role.PREFILL] / pair[Role.DECODE], 4),
+        "policy": spec.policy,
+        **counted(sizing.replicas),
         "feasible": sizing.feasible,
+        **predicted(sizing.prediction),
+        **paid(sizing.replicas, spec),
+        "reasons": list(reasons(sizing)),
+        "runner_up": _runner_up(sizing),
+    }
+
+
+def counted(pair: Pair) -> dict[str, Any]:
+    """The pair and its ratio, null where there is no decode to divide by."""
+    prefill, decode = pair[Role.PREFILL], pair[Role.DECODE]
+    ratio = round(prefill / decode, 4) if decode else None
+    return {"prefill": prefill, "decode": decode, "ratio": ratio}
+
+
+def predicted(outcome: Prediction | None) -> dict[str, Any]:
+    """What the pair would do; null where no engine is known to predict it of."""
+    if outcome is None:
+        return dict.fromkeys(("bottleneck", "predicted", "utilisation"))
+    return {
         "bottleneck": str(outcome.bottleneck),
         "predicted": {
             "attainment": outcome.attainment,
@@ -32,18 +48,20 @@ def as_json(sizing: Sizing, spec: FleetSpec) -> dict[str, Any]:
             "tpot_s": _quantiles(outcome.tpot_s),
         },
         "utilisation": {stage: _finite(use) for stage, use in outcome.utilisation.items()},
-        "accelerators": int(accelerators),
-        "cost_per_hour": round(cost_per_hour, 4),
-        "reasons": list(reasons(sizing)),
-        "runner_up": _runner_up(sizing),
     }
+
+
+def paid(pair: Pair, spec: FleetSpec) -> dict[str, Any]:
+    """Accelerators and money."""
+    accelerators, cost_per_hour = (_total(pair, price) for price in region.prices(spec))
+    return {"accelerators": int(accelerators), "cost_per_hour": round(cost_per_hour, 4)}
 
 
 def reasons(sizing: Sizing) -> tuple[str, ...]:
     """Why this pair: the chain from arrivals on, and what bounds took from it."""
     chain = sizing.reasons
     if sizing.replicas != sizing.ideal:
-        wanted, given = (_pair(pair) for pair in (sizing.ideal, sizing.replicas))
+        wanted, given = (words_of(pair) for pair in (sizing.ideal, sizing.replicas))
         chain = (*chain, f"without bounds, ratio and budget: {wanted}; they leave {given}")
     if not sizing.feasible:
         chain = (*chain, "no pair within bounds, ratio and budget meets the SLO")
@@ -54,18 +72,28 @@ def show(sizing: Sizing, spec: FleetSpec) -> None:
     """Arrivals, load per stage, answer, runner-up."""
     console = Console(highlight=False, soft_wrap=True)
     console.print(sizing.reasons[0])
-    console.print(_stages(sizing.prediction))
-    console.print(_percentiles(sizing.prediction, spec))
-    accelerators, cost_per_hour = (_total(sizing.replicas, price) for price in region.prices(spec))
-    money = f", {cost_per_hour:.2f} an hour" if cost_per_hour else ""
-    verdict = "" if sizing.feasible else " (the SLO is missed)"
-    console.print(
-        f"[bold]{_pair(sizing.replicas)}[/bold]: {accelerators:.0f} accelerators{money}{verdict}"
-    )
+    show_outcome(console, sizing.prediction, spec)
+    console.print(f"{bill(sizing.replicas, spec)}{'' if sizing.feasible else MISSED}")
     for reason in reasons(sizing)[len(sizing.reasons) - 1 :]:
         console.print(f"  {reason}")
     if sizing.runner_up is not None:
-        console.print(f"Next best: {_pair(sizing.runner_up.replicas)} {sizing.runner_up.reason}")
+        console.print(f"Next best: {words_of(sizing.runner_up.replicas)} {sizing.runner_up.reason}")
+
+
+MISSED = " (the SLO is missed)"
+
+
+def show_outcome(console: Console, outcome: Prediction, spec: FleetSpec) -> None:
+    """How busy each stage is, and the percentiles of both targets."""
+    console.print(_stages(outcome))
+    console.print(_percentiles(outcome, spec))
+
+
+def bill(pair: Pair, spec: FleetSpec) -> str:
+    """The pair and what it takes."""
+    accelerators, cost_per_hour = (_total(pair, price) for price in region.prices(spec))
+    money = f", {cost_per_hour:.2f} an hour" if cost_per_hour else ""
+    return f"[bold]{words_of(pair)}[/bold]: {accelerators:.0f} accelerators{money}"
 
 
 def _stages(outcome: Prediction) -> Table:
@@ -99,7 +127,8 @@ _MEANING = {
 }
 
 
-def _pair(pair: Pair) -> str:
+def words_of(pair: Pair) -> str:
+    """As a person says it: 3 prefill + 4 decode."""
     return " + ".join(f"{pair[role]} {role}" for role in Role)
 
 

@@ -11,17 +11,19 @@ import typer
 from tandem.api.policy_names import COMPARED_POLICY_NAMES, QUEUE_ORDERS
 from tandem.api.role import Role
 from tandem.cli import main, options, reachable, scenario_file
-from tandem.cli.simulate import inputs, interrupt, table
-from tandem.perf.library import profile as library_profile
+from tandem.cli.simulate import features, flags, inputs, interrupt, table
 from tandem.perf.truth import NAMES as TRUTHS
 from tandem.planner.spec import FleetSpec, Slo
+from tandem.simulator.features import ClusterFeatures, EngineFeatures, Handover
 from tandem.simulator.report import report
 from tandem.simulator.result import Result
 from tandem.simulator.run import simulate
 from tandem.simulator.scenario import CLOSED, KERNELS, Scenario
 from tandem.traces.named import LOADS
 
+_ORDERS = (*QUEUE_ORDERS, features.ORDERED_BY_CLASS)
 _Size = Annotated[int | None, typer.Option(help="Replicas at the start.")]
+_Profile = Annotated[str | None, typer.Option(help="Of this role; --profile if not given.")]
 _Low = Annotated[int | None, typer.Option(help="Fewest replicas; 1 if not given.")]
 _High = Annotated[int | None, typer.Option(help="Most replicas; 64 if not given.")]
 
@@ -29,6 +31,8 @@ _High = Annotated[int | None, typer.Option(help="Most replicas; 64 if not given.
 def run(
     *,
     profile: Annotated[str, typer.Option(help="Engine profile, by name.")],
+    prefill_profile: _Profile = None,
+    decode_profile: _Profile = None,
     trace: Annotated[
         str | None,
         typer.Option(
@@ -61,8 +65,9 @@ def run(
     ] = "0s",
     interval: Annotated[str, typer.Option(help="Time between two looks of the policy.")] = "5s",
     order: Annotated[
-        str, typer.Option(help=f"The router's queue: {', '.join(QUEUE_ORDERS)}.")
+        str, typer.Option(help=f"The router's queue: {', '.join(_ORDERS)}.")
     ] = QUEUE_ORDERS[0],
+    priority: flags.Priority = None,
     rate: Annotated[
         float | None,
         typer.Option(help="Requests per second: thins the trace, or lays shifted copies over it."),
@@ -80,6 +85,23 @@ def run(
     truth: Annotated[
         str, typer.Option(help=f"What iterations really take: {', '.join(TRUTHS)}, or a file.")
     ] = TRUTHS[0],
+    push_layers: flags.PushLayers = 0,
+    kv_lease: flags.KvLease = "30s",
+    swap: flags.Swap = None,
+    prefix_cache: flags.PrefixCache = None,
+    deflect_chunk: flags.DeflectChunk = 0,
+    migrate: flags.Migrate = False,
+    encode: flags.EncodePods = None,
+    encode_cost: flags.EncodeCost = None,
+    pool: flags.Pools = None,
+    pod_spread: flags.PodSpread = 0.0,
+    prompt_spread: flags.PromptSpread = 0.0,
+    start_spread: flags.StartSpread = 0.0,
+    warm_start: flags.WarmStart = "5s",
+    switch_time: flags.SwitchTime = "5s",
+    node_accelerators: flags.NodeAccelerators = 8,
+    missed_scrapes: flags.MissedScrapes = 0.0,
+    fail: flags.Fail = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     page: Annotated[
         Path | None, typer.Option("--report", help="Write the report as an HTML page too.")
@@ -91,7 +113,7 @@ def run(
 ) -> None:
     """Replay a trace against a simulated fleet: the real planner and router, virtual time."""
     options.one_of("--policy", policy, COMPARED_POLICY_NAMES)
-    options.one_of("--order", order, QUEUE_ORDERS)
+    options.one_of("--order", order, _ORDERS)
     options.one_of("--kernel", kernel, list(KERNELS))
     options.writable("--report", page)
     options.writable("--timeline", timeline)
@@ -99,7 +121,8 @@ def run(
         Role.PREFILL: inputs.Replicas(prefill, min_prefill, max_prefill),
         Role.DECODE: inputs.Replicas(decode, min_decode, max_decode),
     }
-    roles, start = inputs.roles(said, library_profile(profile), cold_start, policy)
+    base = inputs.profiles(profile, {Role.PREFILL: prefill_profile, Role.DECODE: decode_profile})
+    roles, start = inputs.roles(said, base, cold_start, policy)
     spec = FleetSpec(
         slo=Slo(
             ttft_s=options.seconds("--ttft", ttft),
@@ -111,6 +134,7 @@ def run(
         parameters=options.parameters(param),
         interval_s=options.seconds("--interval", interval),
     )
+    arrives, others = inputs.trace(trace, duration, rate, seed), features.pools(pool, truth, base)
     scenario = Scenario(
         spec=spec,
         replicas=start,
@@ -118,18 +142,43 @@ def run(
         order=order,
         scrape_age_s=inputs.no_less_than_zero("--scrape-age", scrape_age),
         drain_s=inputs.no_less_than_zero("--drain", drain),
-        trace=inputs.trace(trace, duration, rate, seed),
+        trace=arrives,
         seed=seed,
         kernel=kernel,
         times=inputs.times(truth, roles),
+        handover=Handover(
+            push_layers=features.whole("--push-layers", push_layers),
+            lease_s=options.seconds("--kv-lease", kv_lease),
+        ),
+        engines=EngineFeatures(
+            prefix_block_tokens=features.prefix_block_tokens(prefix_cache, arrives),
+            swap_bytes_per_s=features.bytes_per_s("--swap", swap),
+            deflect_chunk_tokens=features.whole("--deflect-chunk", deflect_chunk),
+            migrate=migrate,
+            pod_spread=options.not_negative("--pod-spread", pod_spread),
+            prompt_spread=options.not_negative("--prompt-spread", prompt_spread),
+        ),
+        encode=features.encode(encode, encode_cost, arrives),
+        cluster=ClusterFeatures(
+            start_spread=options.not_negative("--start-spread", start_spread),
+            warm_s=inputs.no_less_than_zero("--warm-start", warm_start),
+            switch_s=inputs.no_less_than_zero("--switch-time", switch_time),
+            node_accelerators=features.node_accelerators(node_accelerators, base, others),
+            missed_scrapes=features.share("--missed-scrapes", missed_scrapes),
+            failures=features.failures(fail),
+        ),
+        pools=others,
+        priorities=features.priorities(priority, order, arrives),
     )
     reachable.require(spec.slo, roles[Role.PREFILL].profile, scenario.trace.requests)
     result, figures = _played(scenario)
-    if as_json:
-        typer.echo(json.dumps(figures, indent=2, allow_nan=False))
-    else:
-        table.show(figures, spec.slo)
-    _write(result, page, timeline)
+    try:
+        _write(result, page, timeline)
+    finally:  # a full disk loses the files, a closed pipe the text, never one the other
+        if as_json:
+            typer.echo(json.dumps(figures, indent=2, allow_nan=False))
+        else:
+            table.show(figures, spec.slo)
     if result.cut_s is not None:
         raise typer.Exit(main.INTERRUPTED)
 

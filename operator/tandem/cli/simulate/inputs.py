@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from tandem.api import duration
 from tandem.api.role import Role
 from tandem.cli import options
+from tandem.cli.simulate.features import same_kv
 from tandem.errors import InvalidInputError
 from tandem.perf.engine_profile import EngineProfile
+from tandem.perf.library import profile as library_profile
 from tandem.perf.step_times import StepTimes
 from tandem.perf.truth import truth
 from tandem.planner.spec import FleetSpec, RoleSpec
@@ -46,18 +48,34 @@ def trace(named: str | None, duration_text: str | None, rate_rps: float | None, 
     return cut if rate_rps is None else at_rate(cut, rate_rps, seed)
 
 
+def profiles(both: str, own: Mapping[Role, str | None]) -> dict[Role, EngineProfile]:
+    """The engines of each role; KV goes from one to the other."""
+    base = library_profile(both)
+    found = {
+        role: library_profile(name, f"--{role}-profile") if name else base
+        for role, name in own.items()
+    }
+    same_kv(f"--{Role.DECODE}-profile", found[Role.DECODE], found[Role.PREFILL])
+    return found
+
+
 def roles(
-    said: Mapping[Role, Replicas], profile: EngineProfile, cold_start: str | None, policy: str
+    said: Mapping[Role, Replicas],
+    profiles: Mapping[Role, EngineProfile],
+    cold_start: str | None,
+    policy: str,
 ) -> tuple[dict[Role, RoleSpec], dict[Role, int]]:
     """Each role's specification and its replicas at the start."""
-    lead_time_s = profile.cold_start_total_s
-    if cold_start is not None:
-        lead_time_s = no_less_than_zero("--cold-start", cold_start)
+    asked_s = None if cold_start is None else no_less_than_zero("--cold-start", cold_start)
     specs, start = {}, {}
     for role, replicas in said.items():
         start[role], low, high = (_fixed if policy == STATIC else _bounded)(role, replicas)
+        profile = profiles[role]
         specs[role] = RoleSpec(
-            profile=profile, min_replicas=low, max_replicas=high, lead_time_s=lead_time_s
+            profile=profile,
+            min_replicas=low,
+            max_replicas=high,
+            lead_time_s=profile.cold_start_total_s if asked_s is None else asked_s,
         )
     return specs, start
 

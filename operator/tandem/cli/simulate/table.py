@@ -15,6 +15,7 @@ _ROWS = {
     "tpot_s": "TPOT",
     "itl_s": "ITL",
     "e2e_s": "E2E",
+    "encode_s": "encode",
     "queue_s": "queue",
     "transfer_s": "transfer",
 }
@@ -76,6 +77,8 @@ def _latencies(figures: Mapping[str, Any]) -> Table:
     for column in _COLUMNS:
         rows.add_column(column, justify="right")
     for key, name in _ROWS.items():
+        if key == "encode_s" and figures[key]["mean"] is None:
+            continue  # no encode pods
         rows.add_row(name, *(_milliseconds(figures[key][column]) for column in _COLUMNS))
     return rows
 

@@ -10,7 +10,7 @@ from tandem.cli import options
 from tandem.cli.trace import files
 from tandem.errors import InvalidInputError
 from tandem.traces.arrivals import BURST_S, ArrivalLaw, burst_variance
-from tandem.traces.character import Character, check, generated
+from tandem.traces.character import Character, EncodeLaw, check, generated
 from tandem.traces.conversations import ConversationLaw
 from tandem.traces.lengths import LengthLaw
 from tandem.traces.named import CHARACTERS, CONVERSATIONS, LOADS
@@ -79,6 +79,13 @@ def run(
     think: Annotated[
         str | None, typer.Option(help="Mean time from an answer's end to the next turn.")
     ] = None,
+    encode_share: Annotated[
+        _Number, typer.Option(help="Of requests that bring images or the like; 0: none do.")
+    ] = None,
+    encode_mean: Annotated[
+        _Number,
+        typer.Option(help="Tokens that an encoder makes of a request's images, beside the text."),
+    ] = None,
     seed: files.Seed = 1,
 ) -> None:
     """Make a seeded load of bursts, idle spells, waves, drifts and conversations."""
@@ -117,6 +124,7 @@ def run(
         ),
     )
     character = _with_sessions(character, turns, added_mean, _seconds("--think", think))
+    character = _with_images(character, encode_share, encode_mean)
     files.write(generated(_with_bursts(character, fano), like, seed), out)
 
 
@@ -137,6 +145,21 @@ def _with_sessions(
     return replace(
         character, conversations=_changed(law, turns=turns, added=added, think_s=think_s)
     )
+
+
+def _with_images(character: Character, share: _Number, mean: _Number) -> Character:
+    """The character with images in that share of its requests; variation of their tokens 1."""
+    if share is None and mean is None:
+        return character
+    if share is None or mean is None:
+        flag, value, other = (
+            ("--encode-mean", mean, "--encode-share")
+            if share is None
+            else ("--encode-share", share, "--encode-mean")
+        )
+        raise InvalidInputError(flag, value, f"used together with {other}")
+    law = EncodeLaw(share=share, tokens=LengthLaw(mean=mean, cv=1.0))
+    return replace(character, encode=law if share else None)
 
 
 def _with_bursts(character: Character, fano: _Number) -> Character:

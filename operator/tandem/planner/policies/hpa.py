@@ -13,7 +13,15 @@ from types import MappingProxyType
 from tandem.api.role import Role
 from tandem.planner.model import Memory
 from tandem.planner.observation import Missing, Observation
-from tandem.planner.policies.proposal import Parameter, Policy, Proposal, current, parameter
+from tandem.planner.policies.proposal import (
+    Aggressiveness,
+    Parameter,
+    Policy,
+    Proposal,
+    Provenance,
+    current,
+    parameter,
+)
 from tandem.planner.readings import MOST_REQUESTS, MOST_SHARE, usable
 from tandem.planner.spec import FleetSpec
 
@@ -68,8 +76,9 @@ def _use(observation: Observation, spec: FleetSpec, role: Role) -> float | Missi
 
 POLICY = Policy(
     decide=decide,
-    source="code: kubernetes/kubernetes",
-    knob="target",
-    fails="latency that is lost before utilisation shows it",
+    source="kubernetes/kubernetes, pkg/controller/podautoscaler/replica_calculator.go",
+    provenance=Provenance.CODE,
+    aggressiveness=Aggressiveness(parameter="target", sweep=(0.95, 0.9, 0.8, 0.7, 0.55, 0.4, 0.25)),
+    fails_where="latency that is lost before utilisation shows it: long prompts, tight TPOT targets",
     parameters=PARAMETERS,
 )

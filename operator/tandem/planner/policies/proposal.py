@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 
 from tandem.api.role import Role
@@ -22,7 +23,9 @@ class Proposal:
         ideal: the wish before the policy itself heeded bounds, ratio and budget.
         runner_up: the next best pair.
         hold_s: the least time over which a lower wish must stand before it is followed.
-        facts: numbers of the policy's own to remember.
+        facts: numbers of the policy's own, finite; the next tick finds these and no others in its memory.
+        switches: ready pods that change their role, (from, to) each; `wishes` are those afterwards.
+        warm: pods per role that stand by, started, beside the wishes.
 
     """
 
@@ -33,6 +36,8 @@ class Proposal:
     runner_up: RunnerUp | None = None
     hold_s: float = 0.0
     facts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    switches: tuple[tuple[Role, Role], ...] = ()
+    warm: Mapping[Role, int] = field(default_factory=lambda: MappingProxyType({}))
 
 
 Decide = Callable[[Observation, Memory, FleetSpec], Proposal]
@@ -48,20 +53,56 @@ class Parameter:
     meaning: str
 
 
+class Provenance(StrEnum):
+    """How well a rule is known; headlines and resources name only the first two."""
+
+    CODE = "code"  # its authors' code was read
+    PAPER = "paper"  # its paper was read
+    SECONDARY = "secondary"  # only what others tell of it was read
+    RECONSTRUCTED = "reconstructed"  # what is missing in all of that is ours
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aggressiveness:
+    """The one parameter that trades replicas against misses, and seven values of it, lean to generous."""
+
+    parameter: str
+    sweep: tuple[float, ...]
+
+    @property
+    def generous(self) -> str:
+        """Whether higher or lower values ask for more replicas."""
+        return "higher" if self.sweep[-1] > self.sweep[0] else "lower"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """A policy with its provenance.
 
-    `source` is where its rule comes from, `knob` the one parameter that trades replicas against misses,
-    `fails` where it does. `needs_traffic`: without figures it can only stand still.
+    Attributes:
+        decide: the rule.
+        source: where it comes from.
+        provenance: how well it is known.
+        reconstructed: what its source does not say and this code supplies, one by one.
+        aggressiveness: what a league sweeps; None where a fleet has no single such number.
+        fails_where: in a sentence.
+        parameters: by name.
+        own_order: the queue order that its source serves with, of `routing.orders`.
+        needs_traffic: without figures it can only stand still.
+        instead_of_profile: parameters that together tell all that it would read off an engine profile.
+
     """
 
     decide: Decide
     source: str
-    knob: str
-    fails: str
+    provenance: Provenance
+    aggressiveness: Aggressiveness | None
+    fails_where: str
     parameters: Mapping[str, Parameter]
+    reconstructed: tuple[str, ...] = ()
+    own_order: str = "fcfs"
     needs_traffic: bool = True
+    instead_of_profile: tuple[str, ...] = ()
 
     def check(self, given: Mapping[str, float]) -> None:
         """Refuse parameters that the policy does not know, or out of range."""
@@ -90,3 +131,11 @@ def current(observation: Observation, role: Role) -> int:
     """Replicas that are asked for now."""
     pods = observation.pods.get(role)
     return 0 if pods is None else pods.desired
+
+
+def held(observation: Observation, why: str) -> Proposal:
+    """Every role as it is, and why."""
+    return Proposal(
+        wishes={role: current(observation, role) for role in Role},
+        reasons=dict.fromkeys(Role, f"held: {why}"),
+    )

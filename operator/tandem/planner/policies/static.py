@@ -9,7 +9,13 @@ from types import MappingProxyType
 from tandem.api.role import Role
 from tandem.planner.model import Memory
 from tandem.planner.observation import Observation
-from tandem.planner.policies.proposal import Parameter, Policy, Proposal, current
+from tandem.planner.policies.proposal import (
+    Parameter,
+    Policy,
+    Proposal,
+    Provenance,
+    current,
+)
 from tandem.planner.spec import FleetSpec
 
 PARAMETERS = MappingProxyType(
@@ -33,9 +39,11 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
 
 POLICY = Policy(
     decide=decide,
-    source="baseline",
-    knob="prefill and decode",
-    fails="demand that moves",
+    source="this project, the baseline",
+    provenance=Provenance.CODE,
+    aggressiveness=None,  # two numbers; the best pair in hindsight is searched for
+    fails_where="demand that moves by more than the head-room that it was given",
     parameters=PARAMETERS,
     needs_traffic=False,
+    instead_of_profile=("prefill", "decode"),
 )

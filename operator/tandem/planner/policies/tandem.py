@@ -22,7 +22,16 @@ from tandem.planner.evidence import Need
 from tandem.planner.forecast import Forecast, forecast
 from tandem.planner.model import Memory
 from tandem.planner.observation import Observation
-from tandem.planner.policies.proposal import Parameter, Policy, Proposal, current, parameter
+from tandem.planner.policies.proposal import (
+    Aggressiveness,
+    Parameter,
+    Policy,
+    Proposal,
+    Provenance,
+    current,
+    held,
+    parameter,
+)
 from tandem.planner.queueing.tandem import Tandem
 from tandem.planner.sizing import Sizing, size
 from tandem.planner.spec import FleetSpec
@@ -55,7 +64,7 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
     expected = _expected(memory, spec)
     if lengths is None or expected is None:
         why = "no arrivals seen yet" if expected is None else "no request has finished yet"
-        return _held(observation, f"held: {why}, so there is nothing to size for")
+        return held(observation, f"{why}, so there is nothing to size for")
     starts = _is_starting(observation, memory, spec)
     sizings = _sizings(expected, lengths, memory, spec, level_only=starts)
     level = Demand(rate_rps=expected[Role.PREFILL].level_rps, lengths=lengths)
@@ -143,17 +152,14 @@ def _notes(sizing: Sizing, *, starts: bool) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _held(observation: Observation, why: str) -> Proposal:
-    return Proposal(
-        wishes={role: current(observation, role) for role in Role},
-        reasons=dict.fromkeys(Role, why),
-    )
-
-
 POLICY = Policy(
     decide=decide,
-    source="this project",
-    knob="quantile",
-    fails="rare bursts far above their mean and shorter than a cold start",
+    source="this project, docs/concepts/queueing-model.md",
+    provenance=Provenance.CODE,
+    aggressiveness=Aggressiveness(
+        parameter="quantile", sweep=(0.5, 0.6, 0.7, 0.82, 0.9, 0.96, 0.99)
+    ),
+    fails_where="rare bursts far above their mean and shorter than a cold start",
     parameters=PARAMETERS,
+    own_order="feasible-first",
 )

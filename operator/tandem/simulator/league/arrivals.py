@@ -2,9 +2,10 @@
 
 The first seed takes a file as it is; every other one begins at another moment of it and wraps around its
 end, so that each request still comes exactly once. Superposed copies are shifted by the seed too, and a
-built-in load is drawn anew.
+built-in load is drawn anew, at the rate that is asked for.
 """
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from tandem.errors import InvalidInputError
 from tandem.simulator.league import fingerprint
 from tandem.simulator.league.job import Load
 from tandem.traces.arrange import shift
+from tandem.traces.character import generated
 from tandem.traces.model import Trace
-from tandem.traces.named import built_in
+from tandem.traces.named import CHARACTERS
 from tandem.traces.read import read_trace
 from tandem.traces.scale import at_rate, window
 
@@ -26,13 +28,20 @@ _KEPT = 2  # traces a process remembers: jobs of one trace come one after the ot
 @lru_cache(maxsize=_KEPT)
 def trace(load: Load, seed: int) -> Trace:
     """What arrives."""
-    if load.path:
-        cut = _cut(_read(load.path, load.digest), load)
-        if seed != FIRST_SEED:
-            cut = shift(cut, np.random.default_rng(seed).uniform(0.0, cut.duration_s))
-    else:
-        cut = _cut(built_in(load.built_in, seed), load)
+    if not load.path:
+        return _cut(_drawn(load, seed), load)
+    cut = _cut(_read(load.path, load.digest), load)
+    if seed != FIRST_SEED:
+        cut = shift(cut, np.random.default_rng(seed).uniform(0.0, cut.duration_s))
     return cut if load.rate_rps is None else at_rate(cut, load.rate_rps, seed)
+
+
+def _drawn(load: Load, seed: int) -> Trace:
+    """A built-in load at its rate: copies over each other would fill the idle minutes that it is about."""
+    law = CHARACTERS[load.built_in]
+    if load.rate_rps is not None:
+        law = replace(law, arrivals=replace(law.arrivals, rate_rps=load.rate_rps))
+    return generated(law, load.built_in, seed)
 
 
 @lru_cache(maxsize=1)

@@ -51,7 +51,7 @@ class Contest:
     _ended: SimpleQueue[tuple[Task, Future[Done]]] = field(default_factory=SimpleQueue)
 
     def play(self, searches: Iterable[tuple[Search, int]]) -> None:
-        """Run searches to their ends; each comes with how many tasks it will ask for at most.
+        """Run searches to their ends; each comes with how many tasks it is expected to ask for.
 
         Raises:
             KeyboardInterrupt: all that had ended by then is in `done` and in the store.

@@ -1,11 +1,11 @@
 """From a job to the scenario that is simulated.
 
 All policies of a case start from the same fleet: the planner's own sizing for the arrivals of the first
-minutes, its lengths and its unevenness, within the bounds. A policy's limits on its pace are off
+minutes, its lengths (what an endless cache would hold is cached) and its unevenness, within the bounds. A policy's limits on its pace are off
 (`spec.OWN_PACE`), so that nothing but its own rule is judged.
 """
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,10 +20,12 @@ from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, from_requests
 from tandem.planner.plan import plan
 from tandem.planner.sizing import size
 from tandem.planner.spec import OWN_PACE, FleetSpec, RoleSpec, Slo
+from tandem.simulator.features import ClusterFeatures, EngineFeatures
 from tandem.simulator.league import arrivals, schedule
 from tandem.simulator.league.job import SCHEDULE, STATIC, Case, Conditions, Job
 from tandem.simulator.scenario import Planner, Scenario
 from tandem.traces.columns import columns
+from tandem.traces.statistics import block_tokens, reused_tokens
 
 FIRST_S = 180.0  # of a trace, sized for in the common start: seconds of a spike weigh little in it
 _POWERS = 16  # batches and lengths up to 32,768
@@ -33,8 +35,9 @@ def scenario(job: Job) -> Scenario:
     """What the simulator is asked."""
     spec = fleet_spec(job.case.conditions, job.policy, job.parameters)
     prefill, decode = job.start or start(job.case)
+    trace = arrivals.trace(job.case.load, job.case.seed)
     return Scenario(
-        trace=arrivals.trace(job.case.load, job.case.seed),
+        trace=trace,
         spec=spec,
         replicas={Role.PREFILL: prefill, Role.DECODE: decode},
         planner=_planner(job),
@@ -42,6 +45,8 @@ def scenario(job: Job) -> Scenario:
         scrape_age_s=0.0 if job.policy == SCHEDULE else job.case.conditions.scrape_age_s,
         drain_s=job.case.conditions.drain_s,
         seed=job.case.seed,
+        engines=EngineFeatures(prefix_block_tokens=block_tokens(trace) or 0),
+        cluster=ClusterFeatures(start_spread=job.case.conditions.start_spread),
         times=times(job.case.conditions),
     )
 
@@ -102,14 +107,16 @@ def sized(case: Case, begin_s: float, end_s: float) -> tuple[int, int]:
     """The planner's own sizing for what arrives within a part of the trace (the whole, if nothing does)."""
     trace = arrivals.trace(case.load, case.seed)
     end_s = min(end_s, trace.duration_s)
-    seen = columns(trace)
+    seen, cached = columns(trace), reused_tokens(trace)
     within = (seen.arrival_s >= begin_s) & (seen.arrival_s <= end_s)
     if not within.any():
         begin_s, end_s, within = 0.0, trace.duration_s, np.ones(len(within), dtype=bool)
     lasts_s = max(end_s - begin_s, 1.0)
     demand = Demand(
         rate_rps=float(within.sum()) / lasts_s,
-        lengths=from_requests(seen.input_tokens[within], seen.output_tokens[within]),
+        lengths=from_requests(
+            seen.input_tokens[within], seen.output_tokens[within], cached[within]
+        ),
         arrival_ca2=_dispersion(seen.arrival_s[within] - begin_s, lasts_s),
     )
     replicas = size(demand, fleet_spec(case.conditions)).replicas
@@ -125,4 +132,6 @@ def _dispersion(arrival_s: np.ndarray, lasts_s: float) -> float:
 def _planner(job: Job) -> Planner | None:
     if job.policy == STATIC:
         return None
-    return schedule.planner(job.schedule) if job.policy == SCHEDULE else plan
+    if job.policy == SCHEDULE:
+        return schedule.planner(job.schedule)
+    return partial(plan, predicts=False)  # nobody reads it, and it is a quarter of a run

@@ -8,9 +8,9 @@ b n + c (L² − p²) over the chunks of prompts it computes. Charge each iterat
 marginal terms to their owners, and α to the decoding sequences in proportion to their w.
 
 Prefill. A prompt's chunks cost it b L + c L² in all, wherever it was cut. (The fixed cost a is not charged:
-an iteration of both kinds pays only the larger of a and α.) KV blocks that several requests share are
-computed at least once: each of the k requests that name a block is charged 1/k of it, so that any subset
-of them is charged at most what it takes.
+an iteration of both kinds pays only the larger of a and α.) Engines keep prefixes, so KV blocks that
+several requests share are computed once at least: each of the k requests that name a block is charged 1/k
+of the least that it takes any of them, so that any subset of them is charged at most what it takes.
 
 Decode. An iteration of time τ holds W = Σ w <= τ − α. Its charge to one sequence, w + α w/W, is at least
 w (1 + α/(τ − α)). The S gaps of an answer take S TPOT in all, at most, so by Cauchy and Schwarz
@@ -44,6 +44,7 @@ from tandem.simulator.league.least import Least, least
 from tandem.traces.columns import columns
 from tandem.traces.model import Trace
 from tandem.traces.request import TraceRequest
+from tandem.traces.statistics import block_tokens
 
 Floats = NDArray[np.float64]
 BIN_S = 15.0
@@ -68,15 +69,18 @@ def work(trace: Trace, spec: FleetSpec, times: Mapping[Role, StepTimes]) -> Work
     inputs = seen.input_tokens.astype(np.float64)
     outputs = seen.output_tokens.astype(np.float64)
     profiles = {role: spec.roles[role].profile for role in Role}
-    room = _room(profiles)
+    room, block = _room(profiles), block_tokens(trace)
     fits = inputs + outputs - 1 <= room
     longest = float((inputs + outputs)[fits].max(initial=1.0))
-    costs = {role: least(times[role], profiles[role], inputs, longest) for role in Role}
-    shares = any(request.hash_ids for request in trace.requests)
+    ends = np.concatenate([inputs, np.arange(0.0, inputs.max(), block)]) if block else inputs
+    costs = {role: least(times[role], profiles[role], ends, longest) for role in Role}
+    prefill_s = costs[Role.PREFILL].prompt_s(inputs)
+    if block:
+        prefill_s = _shared_s(costs[Role.PREFILL], trace.requests, block)
     decode = Decoding(costs[Role.DECODE], profiles[Role.DECODE], spec.slo.tpot_s)
-    decode_s = decode.least_s(inputs, outputs, inf if shares else float(room))
+    decode_s = decode.least_s(inputs, outputs, inf if block else float(room))
     return Work(
-        prefill_s=_prefill_s(costs[Role.PREFILL], trace.requests, inputs, shares=shares),
+        prefill_s=prefill_s,
         decode_s=np.where(fits, decode_s, inf),
         resident_s=outputs * spec.slo.tpot_s,
     )
@@ -105,20 +109,28 @@ def pods_by_bin(of: Work, arrival_s: Floats, duration_s: float) -> tuple[Floats,
     return prefill / BIN_S, np.diff(done) / BIN_S
 
 
-def _prefill_s(
-    costs: Least, requests: Sequence[TraceRequest], inputs: Floats, *, shares: bool
-) -> Floats:
-    if not shares:
-        return costs.prompt_s(inputs)
-    sharers = Counter(block for request in requests for block in set(request.hash_ids))
-    return np.array([_shared_s(costs, request, sharers) for request in requests])
+def _shared_s(costs: Least, requests: Sequence[TraceRequest], block: int) -> Floats:
+    """Prompts of hashed blocks, each charged by how many requests name it; what no hash tells is one's own."""
+    pieces = [_pieces_s(costs, request, block) for request in requests]
+    least_s: dict[int, float] = {}
+    sharers = Counter(each for request in requests for each in request.hash_ids)
+    for request, seconds in zip(requests, pieces, strict=True):
+        for each, taken_s in zip(request.hash_ids, seconds, strict=False):
+            least_s[each] = min(taken_s, least_s.get(each, inf))
+    shares = {each: taken_s / sharers[each] for each, taken_s in least_s.items()}
+    return np.array(
+        [
+            sum(shares[each] for each in request.hash_ids) + seconds[-1]
+            for request, seconds in zip(requests, pieces, strict=True)
+        ]
+    )
 
 
-def _shared_s(costs: Least, request: TraceRequest, sharers: Counter[int]) -> float:
-    """A prompt of blocks of equal length, each charged by how many requests name it."""
-    edges = np.linspace(0.0, request.input_tokens, max(1, len(request.hash_ids)) + 1)
-    among = [sharers[block] for block in request.hash_ids] or [1]
-    return float((np.diff(costs.prompt_s(edges)) / np.array(among)).sum())
+def _pieces_s(costs: Least, request: TraceRequest, block: int) -> list[float]:
+    """Least seconds of each hashed block of a prompt, and of the rest."""
+    ends = np.arange(len(request.hash_ids) + 1.0) * block
+    edges = np.append(np.minimum(ends, request.input_tokens), request.input_tokens)
+    return [*np.diff(costs.prompt_s(edges)).tolist()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ Steps = tuple[tuple[float, int, int], ...]  # (time s, prefill, decode) asked fo
 class Load:
     """A trace: a file (`path`, with the `digest` of its bytes) or a built-in one (`built_in`).
 
-    `start_s` and `duration_s` cut a window out of it, `rate_rps` thins it or lays shifted copies over it.
+    `start_s` and `duration_s` cut a window out of it; `rate_rps` thins a file or lays shifted copies over
+    it, and draws a built-in load at another rate.
     """
 
     name: str
@@ -33,7 +34,8 @@ class Conditions:
 
     `profile` is a name or a file, `truth` names what step times are taken from (`perf.truth`), of the
     folder `data` where it is one of its tables; `digest` is of what both of them say. `least` and `most`
-    bound the replicas of each role.
+    bound the replicas of each role; `start_spread` is of each stage of a cold start, as in
+    `ClusterFeatures`.
     """
 
     profile: str
@@ -44,6 +46,7 @@ class Conditions:
     tpot_s: float
     attainment: float
     cold_start_s: float
+    start_spread: float
     scrape_age_s: float
     interval_s: float
     drain_s: float

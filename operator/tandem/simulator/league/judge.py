@@ -41,25 +41,32 @@ def outcome(
 ) -> Outcome:
     """What the runs that are done come to."""
     grounds = fields(league, contest)
-    bases = [(_floor(field), _oracle(field, league.entries), _static(field)) for field in grounds]
-    floors, oracles, statics = zip(*bases, strict=True)
+    floors, oracles, fixed = zip(
+        *(baselines(field, league.entries) for field in grounds), strict=True
+    )
     return Outcome(
         settings=settings,
         versions=versions,
         loads=tuple(facts(field) for field in grounds if field.surveys),
         rows=tuple(row for field in grounds for row in _rows(field, league.entries)),
-        frontiers=tuple(
-            frontier
-            for field, beside in zip(grounds, bases, strict=True)
-            for entry in league.entries
-            for frontier in _frontier(field, entry, beside)
-        ),
+        frontiers=tuple(each for field in grounds for each in frontiers(field, league.entries)),
         floor=floors,
         oracle=oracles,
-        static_best=statics,
+        static_best=fixed,
         tracks=tuple(track for field in grounds for track in tracks(field, league.entries)),
         complete=complete,
     )
+
+
+def frontiers(field: Field, entries: Sequence[Entry]) -> list[Frontier]:
+    """Every entry's frontier on a field, as far as it was played."""
+    bases = baselines(field, entries)
+    return [each for entry in entries for each in _frontier(field, entry, bases)]
+
+
+def baselines(field: Field, entries: Sequence[Entry]) -> tuple[Baseline, Baseline, Baseline]:
+    """(floor, oracle, static_best) of a field."""
+    return _floor(field), _oracle(field, entries), _static(field)
 
 
 # -- policies --------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from tandem.simulator.league.entry import Entry
 from tandem.simulator.league.job import STATIC, Case, Conditions, Job, Load, Steps, Survey
 from tandem.simulator.league.oracle import Oracle
 from tandem.simulator.league.play import Played, Surveyed
-from tandem.simulator.league.static_best import MOST_RUNS, StaticBest
+from tandem.simulator.league.static_best import EXPECTED_RUNS, StaticBest
 from tandem.simulator.league.sweep import Sweep
 
 
@@ -57,7 +57,7 @@ class League:
 
     def _static_bests(self, contest: Contest) -> Iterator[tuple[Search, int]]:
         for case in self.cases:
-            yield _static_best(case, contest), MOST_RUNS
+            yield _static_best(case, contest), EXPECTED_RUNS
 
     def _oracles(self, contest: Contest) -> Iterator[tuple[Search, int]]:
         for case in self.cases:

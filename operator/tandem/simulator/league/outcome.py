@@ -142,6 +142,7 @@ class LoadFacts:
     mean_input_tokens: float
     mean_output_tokens: float
     cold_start_s: float
+    ttft_s: float  # its own, where a suite's differ
     start: tuple[int, int]  # (prefill, decode) that every policy starts from, of the first seed
 
 
@@ -158,6 +159,7 @@ class Settings:
     tpot_s: float
     attainment: float
     cold_starts_s: tuple[float, ...]
+    start_spread: float
     scrape_age_s: float
     interval_s: float
     drain_s: float

@@ -91,7 +91,7 @@ def play(job: Job) -> Played:
         tpot_s=latencies["tpot_s"].p99,
         goodput_rps=result.goodput_rps,
         smooth_goodput=_smooth(result),
-        switches=0,
+        switches=result.switches,
         starts=_starts(result),
         duration_s=result.scenario.trace.duration_s,
         replicas=_steps(result),

@@ -16,7 +16,7 @@ from tandem.simulator.league.play import Done, Played
 Pair = tuple[int, int]
 _GROWTH = 1.3  # a step upward: a fleet of 10 reaches 17 in two
 _TRADES = 3  # pods of one role offered for one fewer in all, either way
-MOST_RUNS = 40
+EXPECTED_RUNS = 16
 
 _Search = Generator[Sequence[Task], Sequence[Done], None]
 

@@ -21,6 +21,7 @@ def facts(field: Field) -> LoadFacts:
         mean_input_tokens=seen.mean_input_tokens,
         mean_output_tokens=seen.mean_output_tokens,
         cold_start_s=field.conditions.cold_start_s,
+        ttft_s=field.conditions.ttft_s,
         start=seen.start,
     )
 

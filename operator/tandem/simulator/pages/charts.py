@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from bokeh.models import (
+    BasicTicker,
     BoxZoomTool,
     ColumnDataSource,
     DataRange1d,
@@ -123,6 +124,11 @@ def ticks(axis: Any, labels: Mapping[float, str]) -> None:
     """Ticks at these places, with these words."""
     axis.ticker = FixedTicker(ticks=list(labels))
     axis.major_label_overrides = dict(labels)
+
+
+def whole_ticks(plot: Plot) -> None:
+    """Ticks of a count: no half of a replica."""
+    plot.yaxis.ticker = BasicTicker(min_interval=1, num_minor_ticks=0)
 
 
 def target(plot: Plot, value: float, *, dimension: Literal["width", "height"] = "width") -> Mark:

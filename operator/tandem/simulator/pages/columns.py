@@ -14,7 +14,12 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int8]
 
 FINISHED, REFUSED, UNFINISHED, FAILED = range(4)
-_MEANS = {Outcome.FINISHED: FINISHED, Outcome.REFUSED: REFUSED, Outcome.UNFINISHED: UNFINISHED}
+_MEANS = {
+    Outcome.FINISHED: FINISHED,
+    Outcome.REFUSED: REFUSED,
+    Outcome.UNFINISHED: UNFINISHED,
+    Outcome.FAILED: FAILED,
+}
 _CODES = np.array([_MEANS[outcome] for outcome in OUTCOMES], dtype=np.int8)
 
 
@@ -23,6 +28,7 @@ class Requests:
     """One entry a request, in seconds; NaN where there is none."""
 
     arrival_s: Floats
+    encode_s: Floats
     queue_s: Floats
     prefill_s: Floats
     transfer_s: Floats
@@ -50,6 +56,7 @@ def requests(result: Result) -> Requests:
     prefill_s = table.times["prefilled_s"] - table.times["started_s"]
     return Requests(
         arrival_s=table.arrival_s[order],
+        encode_s=table.encode_s[order],
         queue_s=table.queue_s[order],
         prefill_s=prefill_s[order],
         transfer_s=table.transfer_s[order],

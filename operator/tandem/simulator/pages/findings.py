@@ -18,7 +18,7 @@ def attainment(minutes: Minutes, whole: float, asked: float) -> str:
     stands = "held" if whole >= asked else "below"
     text = (
         f"{wording.share(whole)} of all requests met both targets: {stands} the {wording.goal(asked)} "
-        f"asked; {held} of {int(known.sum())} {minutes.unit} with arrivals held it."
+        f"asked; {held:,} of {int(known.sum()):,} {minutes.unit} with arrivals held it."
     )
     if held == known.sum():
         return text
@@ -80,7 +80,7 @@ def tpot(minutes: Minutes, target_s: float) -> str:
     over = int((known > target_s).sum())
     return (
         f"The mean went from {wording.seconds(known.min())} to {wording.seconds(known.max())}; it was "
-        f"over the target of {wording.seconds(target_s)} in {over} of {known.size} {minutes.unit}."
+        f"over the target of {wording.seconds(target_s)} in {over:,} of {known.size:,} {minutes.unit}."
     )
 
 

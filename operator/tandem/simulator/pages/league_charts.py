@@ -105,6 +105,7 @@ def fleets(outcome: Outcome, mine: Track, oracle: Track | None, key: str) -> Cha
     """Replicas that a policy asked for over time, beside those of the oracle."""
     axis = TimeAxis(mine.duration_s)
     plot = charts.over_time(axis, "replicas asked", height=260)
+    charts.whole_ticks(plot)
     name = league_table.with_routing(mine.who, mine.routing, outcome)
     legend = []
     for track, shape in ((mine, "line"), *([(oracle, "dashes")] if oracle else [])):

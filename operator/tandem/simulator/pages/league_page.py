@@ -142,6 +142,7 @@ def _loads(outcome: Outcome) -> Table:
         ("requests / s", True),
         ("input tokens", True),
         ("output tokens", True),
+        ("TTFT target", True),
         ("cold start", True),
         ("P + D at the start", True),
     )
@@ -154,6 +155,7 @@ def _loads(outcome: Outcome) -> Table:
             wording.plain(load.rate_rps),
             wording.plain(load.mean_input_tokens, 0),
             wording.plain(load.mean_output_tokens, 0),
+            wording.seconds(load.ttft_s),
             wording.seconds(load.cold_start_s),
             f"{load.start[0]} + {load.start[1]}",
         )
@@ -170,7 +172,8 @@ def _settings(outcome: Outcome) -> Iterator[tuple[str, str]]:
     yield "queue orders", ", ".join(asked.routings)
     yield "profile", asked.profile
     yield "step times from", asked.truth
-    yield "cold starts", ", ".join(map(wording.seconds, asked.cold_starts_s))
+    starts = ", ".join(map(wording.seconds, asked.cold_starts_s))
+    yield "cold starts", f"{starts}, stages vary by {asked.start_spread:.0%}"
     age, interval = wording.seconds(asked.scrape_age_s), wording.seconds(asked.interval_s)
     yield "policies look", f"every {interval}, at figures {age} old"
     yield "drain after the trace", wording.clock(asked.drain_s)

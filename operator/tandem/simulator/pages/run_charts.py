@@ -103,6 +103,7 @@ def arrivals(shown: Shown, axis: TimeAxis) -> Chart:
 def pods(shown: Shown, axis: TimeAxis) -> Chart:
     """Replicas asked and ready, with every decision as a mark that tells its reason."""
     plot = charts.over_time(axis, "replicas", height=280)
+    charts.whole_ticks(plot)
     most = max(
         float(np.nanmax([rows.asked.max(), rows.ready.max()])) for rows in shown.pods.values()
     )
@@ -159,9 +160,11 @@ def ttft(shown: Shown, axis: TimeAxis) -> Chart:
         name: (colour, rows[name]) for name, colour in zip(PARTS, charts.PART_COLOURS, strict=True)
     }
     legend = _bars(plot, minutes, axis, stacks, told)
-    mark = charts.target(plot, shown.slo.ttft_s)
+    highest_s = float(np.nansum(minutes.ttft_parts_s, axis=0).max())
+    if highest_s > shown.slo.ttft_s:  # else out of sight
+        legend = (*legend, charts.target(plot, shown.slo.ttft_s))
     return Chart(
-        "ttft-parts", "Where TTFT goes", findings.ttft(minutes, shown.ttft_s), plot, (*legend, mark)
+        "ttft-parts", "Where TTFT goes", findings.ttft(minutes, shown.ttft_s), plot, legend
     )
 
 
@@ -200,6 +203,8 @@ def percentiles(key: str, name: str, values: Floats, target_s: float) -> Chart:
         name: ("", [wording.seconds(s) for s in at]),
     }
     mark = charts.line(plot, _nines(shares), at, Mark(name, charts.BLUE), told)
+    ends = [*at[[0, -1]], target_s] if known.size else [target_s]
+    plot.y_range = Range1d(start=min(ends) / 1.4, end=max(ends) * 1.4)
     charts.ticks(plot.xaxis, {float(_nines(nine / 100)): f"P{nine:g}" for nine in _NINES})
     charts.ticks(plot.yaxis, {tick: wording.seconds(tick) for tick in _TICKS_S})
     asked = charts.target(plot, target_s)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tandem import __version__
+from tandem.simulator.features import switched_on
 from tandem.simulator.flight import Outcome
 from tandem.simulator.pages import columns, page, run_charts, wording
 from tandem.simulator.pages.columns import FINISHED, Floats
@@ -13,6 +14,7 @@ from tandem.simulator.pages.minutes import Minutes, minutes
 from tandem.simulator.pages.page import Card, Table
 from tandem.simulator.pages.verdicts import verdicts
 from tandem.simulator.result import Result
+from tandem.simulator.scenario import Scenario
 
 _WORST = 10
 _DECISIONS = 500  # of a page; --json has all
@@ -21,6 +23,7 @@ _LATENCIES = {  # by the names of Result.latencies()
     "tpot_s": "TPOT",
     "itl_s": "ITL",
     "e2e_s": "E2E",
+    "encode_s": "encode",
     "queue_s": "queue",
     "transfer_s": "transfer",
 }
@@ -151,6 +154,7 @@ def _latencies(result: Result) -> Table:
             wording.seconds(targets.get(key)),
         )
         for key, name in _LATENCIES.items()
+        if key != "encode_s" or found[key].mean is not None  # no encode pods
     ]
     heads = [
         ("", False),
@@ -208,4 +212,16 @@ def _settings(result: Result) -> Iterator[tuple[str, str]]:
         f"every {wording.seconds(spec.interval_s)}, at figures {wording.seconds(scenario.scrape_age_s)} old",
     )
     yield "drain after the trace", wording.clock(scenario.drain_s)
+    yield from _features(scenario)
     yield "version", f"tandem {__version__}"
+
+
+def _features(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    """What is on beyond the plain path."""
+    parts = (scenario.handover, scenario.engines, scenario.encode, scenario.cluster)
+    if on := ", ".join(switched_on(*parts)):
+        yield "features", on
+    for role, pools in scenario.pools.items():
+        yield f"{role} pools", ", ".join(f"up to {p.most} of {p.profile.name}" for p in pools)
+    if scenario.priorities:
+        yield "priorities", ", ".join(f"{name} {n}" for name, n in scenario.priorities.items())

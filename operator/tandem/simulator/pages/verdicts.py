@@ -34,11 +34,13 @@ def ttft_parts(requests: Requests) -> Floats:
     """A row for each of `PARTS`, in seconds, whose sum is the TTFT; NaN where there was no first token.
 
     Where the prefill leg gives the first token, KV is pulled after it and is no part. Prefill is from the
-    begin of the first leg to the end of the last; waiting for a decode pod counts as first decode.
+    begin of the first leg to the end of the last, and whatever an encode pod took before (its queue too);
+    waiting for a decode pod counts as first decode.
     """
     left = requests.ttft_s
     parts = []
-    for part in (requests.queue_s, requests.prefill_s, requests.transfer_s):
+    prefill_s = np.nan_to_num(requests.encode_s) + np.nan_to_num(requests.prefill_s)
+    for part in (requests.queue_s, prefill_s, requests.transfer_s):
         taken = np.minimum(np.nan_to_num(part), left)
         parts.append(taken)
         left = left - taken

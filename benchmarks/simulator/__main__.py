@@ -1,0 +1,110 @@
+"""Every bar of the simulator and where it stands.
+
+    TANDEM_DATA=... python -m benchmarks.simulator [--quick]
+
+Speed and memory are of the compiled simulator, in CPU time; see the single benchmarks for what is done and
+why: speed, scale, queueing, fidelity (which prints its own tables, with the reasons for what is missed).
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+from tandem import compiled
+
+FASTEST_PEER_RPS = 5_149  # NVIDIA Dynamo's replay on the same work (research: peers measured)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One figure: what it is, what was asked, what was found."""
+
+    what: str
+    asked: str
+    found: str
+    met: bool
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="no million requests, no fidelity")
+    quick = parser.parse_args().quick
+    for bar in bars(quick=quick):
+        stands = "met" if bar.met else "MISSED"
+        print(f"{bar.what:58} {bar.asked:>24} {bar.found:>24}  {stands}", flush=True)
+    if not quick and os.environ.get("TANDEM_DATA"):
+        from benchmarks.simulator import fidelity  # noqa: PLC0415 - pyarrow, SciPy
+
+        print(
+            "\nFidelity against measured engines (TPOT <= 2 %, E2E <= 5 %, TTFT <= 10 %, P99 <= 15 %):"
+        )
+        fidelity.main()
+
+
+def bars(*, quick: bool) -> Iterator[Bar]:
+    """The bars, as they are found; the simulator is imported only once it is compiled."""
+    compiled.use(lambda line: print(line, file=sys.stderr))
+    from benchmarks.simulator import queueing, scale, speed  # noqa: PLC0415
+
+    yield from _speed(speed.measured(speed.scenario(speed.trace()), 3 if quick else 8))
+    small, large = (scale.measured(pods, scale.REQUESTS) for pods in (8, 512))
+    growth = large.us_per_request / small.us_per_request
+    yield Bar("cost of a request, 512 pods to 8", "< 1.5 x", f"{growth:.2f} x", growth < 1.5)
+    if not quick:
+        yield from _million(scale.alone(64, 1_000_000))
+    start_s = min(_start_s() for _ in range(5))
+    yield Bar(
+        "the command starts (--help, best of 5)", "< 0.5 s", f"{start_s:.2f} s", start_s < 0.5
+    )
+    for law, servers in queueing.QUEUES:
+        for rho in queueing.RHOS:
+            found = queueing.agreement(law, servers, rho)
+            name = "M/G/1-PS" if law == "PS" else f"M/{law}/{servers}"
+            met = abs(found.error) <= queueing.BAR
+            yield Bar(f"mean of {name} at rho {rho}", "within 1 %", f"{found.error:+.2%}", met)
+
+
+def _speed(found: "speed.Speed") -> Iterator[Bar]:  # type: ignore[name-defined]  # noqa: F821
+    rate = found.requests_per_s
+    yield Bar(
+        "requests/s, Azure conversation, 4 + 4 pods",
+        ">= 100,000",
+        f"{rate:,.0f}",
+        rate >= 100_000,
+    )
+    yield Bar(
+        "  the same, against the fastest peer",
+        ">= 20 x",
+        f"{rate / FASTEST_PEER_RPS:.1f} x",
+        rate >= 20 * FASTEST_PEER_RPS,
+    )
+    yield Bar(
+        "  the same, in rounds of a heap loop",
+        "<= 100",
+        f"{1 / found.ratio:.0f}",
+        found.ratio >= 0.01,
+    )
+
+
+def _million(found: "scale.Scale") -> Iterator[Bar]:  # type: ignore[name-defined]  # noqa: F821
+    yield Bar("1 M requests on 64 pods", "< 30 s", f"{found.cpu_s:.1f} s", found.cpu_s < 30)
+    gib = found.peak_bytes / 2**30
+    yield Bar("  their memory, trace and all", "< 1 GB", f"{gib:.2f} GB", found.peak_bytes < 1e9)
+
+
+def _start_s() -> float:
+    begun_s = perf_counter()
+    program = "from tandem.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "simulate", "--help"]
+    subprocess.run(command, check=True, capture_output=True, cwd=Path.cwd())
+    return perf_counter() - begun_s
+
+
+if __name__ == "__main__":
+    main()
