@@ -11,9 +11,9 @@ from functools import cache
 from itertools import groupby
 
 import numpy as np
-
 from benchmarks.planner.central import FLOOR, services
 from benchmarks.planner.references import LEVELS, Reference, read
+
 from tandem.planner.queueing import prefill
 from tandem.planner.queueing.prefill import PrefillWork
 
@@ -42,8 +42,20 @@ def main() -> None:
     worst = parser.parse_args().worst
     table = [(row, tuple(errors(row))) for row in read()]
     for field in ("use", "servers", "ca2", "law"):
-        ordered = sorted(table, key=lambda pair: (str(getattr(pair[0], field)), pair[0].scv) if field == "law" else getattr(pair[0], field))
-        for value, group in groupby(ordered, key=lambda pair: f"{getattr(pair[0], field)}" + (f" {pair[0].scv}" if field == "law" else "")):
+        ordered = sorted(
+            table,
+            key=lambda pair: (
+                (str(getattr(pair[0], field)), pair[0].scv)
+                if field == "law"
+                else getattr(pair[0], field)
+            ),
+        )
+        for value, group in groupby(
+            ordered,
+            key=lambda pair: (
+                f"{getattr(pair[0], field)}" + (f" {pair[0].scv}" if field == "law" else "")
+            ),
+        ):
             _say(f"{field} {value}", np.array([each for _, each in group]))
     every = np.array([each for _, each in table])
     for place, level in enumerate(LEVELS):

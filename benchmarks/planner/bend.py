@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from benchmarks.planner.central import FLOOR, Floats, Queue, quantiles, services
+
 from tandem.planner.queueing import bend
 from tandem.planner.queueing.bend import ServiceLaw
 from tandem.planner.queueing.erlang import ln_delay_probability

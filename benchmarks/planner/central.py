@@ -19,8 +19,12 @@ from numpy.typing import NDArray
 from scipy.special import gammaincinv, ndtri
 
 Floats = NDArray[np.float64]
-Counts = tuple[NDArray[np.uint32], NDArray[np.uint32]]  # of waits: of the queue, of the single server
-STRATA = 2**16  # equally likely values that stand for a law, in its simulation and in its exact solution
+Counts = tuple[
+    NDArray[np.uint32], NDArray[np.uint32]
+]  # of waits: of the queue, of the single server
+STRATA = (
+    2**16
+)  # equally likely values that stand for a law, in its simulation and in its exact solution
 CELLS = 2**18  # of time, in the exact solution
 BINS = 2**15  # non-negative float32 by their upper half
 BATCHES = 20
@@ -77,12 +81,13 @@ def services(law: str, scv: float, share: float = 0.1) -> Floats:
         odds = np.sqrt(share / (1 - share))
         return _of_mean_one(np.where(u < 1 - share, 1 - odds * scv**0.5, 1 + scv**0.5 / odds))
     if law == "uniform":
-        return 1 + np.sqrt(3 * scv) * (2 * u - 1)
+        return _of_mean_one(1 + np.sqrt(3 * scv) * (2 * u - 1))
     raise ValueError(law)
 
 
-def _of_mean_one(values: Floats) -> Floats:
-    return values / values.mean()
+def _of_mean_one(values: NDArray[np.floating]) -> Floats:
+    scaled: Floats = (values / values.mean()).astype(np.float64)
+    return scaled
 
 
 def quantiles(queue: Queue, shares: Floats, *, half_width: float) -> tuple[Floats, float]:
@@ -108,7 +113,9 @@ def _controlled(batches: list[Counts], shares: Floats, exact: Floats) -> tuple[F
     central = _below(np.sum([batch[0] for batch in batches], axis=0))
     raw = _waits(central, shares)
     ours, fast = (
-        np.array([1 - np.interp(waits, _edges()[1:-1], _below(batch[i])[1:-1]) for batch in batches])
+        np.array(
+            [1 - np.interp(waits, _edges()[1:-1], _below(batch[i])[1:-1]) for batch in batches]
+        )
         for i, waits in ((0, raw), (1, exact))
     )
     spread = fast - fast.mean(axis=0)
@@ -135,10 +142,13 @@ class _Run:
     _laws: tuple[NDArray[np.float32], NDArray[np.float32]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._state = np.random.SeedSequence(self.seed).generate_state(4, np.uint64)
+        self._state = (
+            np.random.SeedSequence(self.seed).generate_state(4, np.uint64).astype(np.uint64)
+        )
         self._free_at, self._fast = np.zeros(self.queue.servers), np.zeros(1)
-        self._laws = tuple(
-            each.astype(np.float32) for each in (self.queue.gaps(), self.queue.services())
+        self._laws = (
+            self.queue.gaps().astype(np.float32),
+            self.queue.services().astype(np.float32),
         )
 
     def counts(self, customers: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
@@ -161,7 +171,7 @@ def _library() -> ctypes.CDLL:
     source = Path(__file__).with_name("central.c")
     target = Path(tempfile.mkdtemp()) / "central.so"
     command = ["cc", "-O3", "-march=native", "-shared", "-fPIC", "-o", str(target), str(source)]
-    subprocess.run(command, check=True)  # noqa: S603 - our own source
+    subprocess.run(command, check=True)
     return ctypes.CDLL(str(target))
 
 

@@ -15,7 +15,6 @@ from multiprocessing import Pool
 from pathlib import Path
 
 import numpy as np
-
 from benchmarks.planner.central import Queue, quantiles
 
 TABLE = Path(__file__).with_name("waits.csv")
@@ -48,26 +47,33 @@ class Reference:
     @property
     def queue(self) -> Queue:
         """The queue whose waits these are."""
-        return Queue(
-            servers=self.servers, use=self.use, ca2=self.ca2, law=self.law, scv=self.scv
-        )
+        return Queue(servers=self.servers, use=self.use, ca2=self.ca2, law=self.law, scv=self.scv)
 
 
 def read() -> Iterator[Reference]:
     """The table as it is kept."""
     with TABLE.open() as lines:
         for row in csv.DictReader(lines):
-            values = {name: float(value) for name, value in row.items() if name != "law"}
-            values["servers"] = int(values["servers"])
-            yield Reference(law=row["law"], **values)
+            law, servers = row.pop("law"), int(row.pop("servers"))
+            numbers = {name: float(value) for name, value in row.items()}
+            yield Reference(law=law, servers=servers, **numbers)
 
 
 def measured(queue: Queue) -> Reference:
     """The waits of a queue, as exact as asked."""
     waits, half = quantiles(queue, LEVELS, half_width=HALF_WIDTH)
-    shape = {name: getattr(queue, name) for name in ("servers", "use", "ca2", "law", "scv")}
     p90, p95, p99 = (round(float(wait), 4) for wait in waits)
-    return Reference(**shape, p90=p90, p95=p95, p99=p99, half_width=round(half, 4))
+    return Reference(
+        servers=queue.servers,
+        use=queue.use,
+        ca2=queue.ca2,
+        law=queue.law,
+        scv=queue.scv,
+        p90=p90,
+        p95=p95,
+        p99=p99,
+        half_width=round(half, 4),
+    )
 
 
 def queues() -> list[Queue]:

@@ -43,9 +43,7 @@ def main() -> None:
     ):
         p10, p50, p99 = np.quantile(times_s, [0.1, 0.5, 0.99]) * 1000
         mean = np.mean(times_s) * 1000
-        print(
-            f"{name:30} p10 {p10:6.2f}  p50 {p50:6.2f}  mean {mean:6.2f}  p99 {p99:6.2f} ms"
-        )
+        print(f"{name:30} p10 {p10:6.2f}  p50 {p50:6.2f}  mean {mean:6.2f}  p99 {p99:6.2f} ms")
 
 
 def _predictions(rng: np.random.Generator) -> Callable[[], object]:

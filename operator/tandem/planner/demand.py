@@ -209,7 +209,8 @@ def _few(rows: NDArray[np.generic]) -> bool:
 
 def _buckets(octaves: Floats, resolution: tuple[float, float, float]) -> NDArray[np.int64]:
     """One number for the three buckets of each row."""
-    return np.floor(octaves * resolution).astype(np.int64) @ BUCKET_PLACES
+    buckets: NDArray[np.int64] = np.floor(octaves * resolution).astype(np.int64) @ BUCKET_PLACES
+    return buckets
 
 
 def _merged(table: Floats, group: NDArray[np.intp]) -> Floats:

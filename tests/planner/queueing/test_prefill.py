@@ -35,7 +35,9 @@ def test_a_prompt_costs_what_the_profile_says(prompt: int, cached: int) -> None:
 def test_work_varies_as_the_prompts_do() -> None:
     free_start = replace(ENGINE, prefill=replace(ENGINE.prefill, a_s=0.0))
 
-    assert prefill.work(free_start, from_means(1000, 10, input_cv=0.7)).law.scv == pytest.approx(0.49)
+    assert prefill.work(free_start, from_means(1000, 10, input_cv=0.7)).law.scv == pytest.approx(
+        0.49
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,7 +48,9 @@ def test_work_varies_as_the_prompts_do() -> None:
         pytest.param(2, 1.0, 0.7111 / (20 - 16), id="M/M/2, Erlang"),
     ],
 )
-def test_means_are_those_of_theory_where_there_is_one(servers: int, scv: float, exact_s: float) -> None:
+def test_means_are_those_of_theory_where_there_is_one(
+    servers: int, scv: float, exact_s: float
+) -> None:
     wait = prefill.wait(work(scv=scv), 8.0 * servers, 1.0, servers)
 
     assert wait.mean_s == pytest.approx(exact_s, rel=0.03)
@@ -64,9 +68,7 @@ def test_nobody_waits_when_nobody_comes() -> None:
 # benchmarks/planner/accuracy.py holds 960 queues to their references; here some, simulated anew.
 @pytest.mark.parametrize("cv", [0.0, 1.0, 2.0], ids=["constant", "Cs² 1", "Cs² 3"])
 @pytest.mark.parametrize(("servers", "use"), [(1, 0.7), (2, 0.7), (4, 0.8), (16, 0.9)])
-def test_the_p99_of_waits_is_that_of_a_simulated_queue(
-    servers: int, use: float, cv: float
-) -> None:
+def test_the_p99_of_waits_is_that_of_a_simulated_queue(servers: int, use: float, cv: float) -> None:
     rng = np.random.default_rng(servers)
     sigma = np.sqrt(np.log1p(cv * cv))
     service_s = np.minimum(0.1 * np.exp(rng.normal(-(sigma**2) / 2, sigma, 150_000)), 4.0)
@@ -76,7 +78,9 @@ def test_the_p99_of_waits_is_that_of_a_simulated_queue(
 
     service = prefill.of_service(service_s, np.full(len(service_s), 1 / len(service_s)))
     wait = prefill.wait(service, rate_rps, 1.0, servers)
-    assert wait.quantile_s(0.99) == pytest.approx(seen_s, rel=0.15)  # the sample's own error with it
+    assert wait.quantile_s(0.99) == pytest.approx(
+        seen_s, rel=0.15
+    )  # the sample's own error with it
 
 
 def test_the_misses_at_many_rates_are_those_of_each_wait() -> None:

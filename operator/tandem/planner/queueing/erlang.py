@@ -10,7 +10,7 @@ IDLE = -745.0  # ln of the least probability that a float holds
 
 
 def ln_delay_probability(load_erlangs: ArrayLike, servers: ArrayLike) -> Floats:
-    """ln of the share of arrivals that wait in M/M/c, element by element; servers need not be whole.
+    """Ln of the share of arrivals that wait in M/M/c, element by element; servers need not be whole.
 
     C = B / (1 − ρ(1 − B)) with B of Erlang (1917), by its incomplete gamma function:
     B = A^c e^(−A) / (Γ(c + 1) Q(c + 1, A)). In logarithms no number of servers overflows.
@@ -20,7 +20,8 @@ def ln_delay_probability(load_erlangs: ArrayLike, servers: ArrayLike) -> Floats:
     tail = np.maximum(gammaincc(servers + 1, load), 1e-300)
     ln_blocked = servers * np.log(load) - load - gammaln(servers + 1) - np.log(tail)
     free = 1 - load / servers * -np.expm1(ln_blocked)
-    return np.clip(ln_blocked - np.log(free), IDLE, 0.0)
+    ln_delayed: Floats = np.clip(ln_blocked - np.log(free), IDLE, 0.0)
+    return ln_delayed
 
 
 def delay_probability(load_erlangs: float, servers: float) -> float:

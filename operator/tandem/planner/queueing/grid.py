@@ -42,7 +42,9 @@ class Grid:
             place, weights = place[inside], weights[inside]
         below = place.astype(np.intp)
         upper = weights * (place - below)
-        mass = np.bincount(below, weights - upper, self.cells + 1)
+        mass: Floats = np.bincount(below, weights - upper, self.cells + 1).astype(
+            np.float64, copy=False
+        )
         mass += np.bincount(below + 1, upper, self.cells + 1)
         return mass[: self.cells]
 

@@ -89,7 +89,7 @@ def misses(
 def _tails(
     work: PrefillWork, load: Floats, arrival_ca2: float, servers: Floats
 ) -> tuple[Floats, Floats]:
-    """ln P(W > u) at the knots, shape (queues, knots), and the seconds of u = 1."""
+    """Ln P(W > u) at the knots, shape (queues, knots), and the seconds of u = 1."""
     peakedness = work.law.peakedness(arrival_ca2)
     variation = max(arrival_ca2 + work.law.scv, LEAST_VARIATION)
     scale_s = work.mean_s * variation / 2 / (servers - load)

@@ -33,8 +33,12 @@ UNLIMITED = 10**6  # replicas of a role so many that nobody waits for it
 SLO_CELLS = 256  # resolution of TTFT up to its target: 2 ms of 500 ms
 THIRDS = (0.1823, 0.6931, 1.7918)  # exponential quantiles at the middles of its thirds
 LEAST_SHARE = 1e-9  # of requests that wait for a place in decode: fewer are none
-LATE = np.array([1.0, *(1 + (np.arange(4) + 0.5) / 4)])  # 1 + U: at once, or U at the middles of quarters
-LATE_SHARES = np.array([[1.0, 0, 0, 0, 0], [-1.0, 0.25, 0.25, 0.25, 0.25]])  # that and with whom busy
+LATE = np.array(
+    [1.0, *(1 + (np.arange(4) + 0.5) / 4)]
+)  # 1 + U: at once, or U at the middles of quarters
+LATE_SHARES = np.array(
+    [[1.0, 0, 0, 0, 0], [-1.0, 0.25, 0.25, 0.25, 0.25]]
+)  # that and with whom busy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

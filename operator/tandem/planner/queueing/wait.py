@@ -7,6 +7,7 @@ import numpy as np
 
 from tandem.planner.demand import Floats
 
+FLAT = 1e-9  # a fall of ln P between two knots, so small that P is constant
 LEAST_LN = -1e4  # of a probability that is nought
 
 
@@ -30,7 +31,7 @@ class Wait:
 
     def miss(self, slack_s: float) -> float:
         """P(W > slack) for one slack; 1 when there is none."""
-        return 1.0 if slack_s < 0 else float(np.exp(self._ln_beyond(np.float64(slack_s))))
+        return 1.0 if slack_s < 0 else float(np.exp(self._ln_beyond(np.array(slack_s))))
 
     def quantile_s(self, share: float) -> float:
         """The wait that this share of requests does not exceed."""
@@ -50,7 +51,7 @@ class Wait:
             return inf
         knots_s, logs = self._line()
         spans_s, falls, shares = np.diff(knots_s), -np.diff(logs), np.exp(logs)
-        means = np.where(falls > 1e-9, -np.diff(shares) / np.maximum(falls, 1e-9), shares[:-1])
+        means = np.where(falls > FLAT, -np.diff(shares) / np.maximum(falls, FLAT), shares[:-1])
         return float(spans_s @ means + shares[-1] / self.decay_per_s)
 
     @property
