@@ -19,7 +19,6 @@ from tandem.planner.demand import Demand, from_requests
 from tandem.planner.model import QUANTILES
 from tandem.planner.prediction import predict
 from tandem.planner.queueing import decode, prefill
-from tandem.planner.queueing.prefill import PrefillWork
 from tandem.planner.queueing.tandem import steps_within
 from tandem.planner.spec import FleetSpec, RoleSpec, Slo
 from tandem.simulator.run import simulate
@@ -83,11 +82,8 @@ def _prefill(cv: float, ca2: float, seeds: range) -> list[float]:
             rng = np.random.default_rng(seed)
             sigma = np.sqrt(np.log1p(cv * cv))
             service_s = np.minimum(0.1 * np.exp(rng.normal(-(sigma**2) / 2, sigma, 200_000)), 4.0)
-            mean_s = float(service_s.mean())
-            work = PrefillWork(
-                service_s=service_s, mean_s=mean_s, scv=float(service_s.var()) / mean_s**2
-            )
-            rate_rps = use * servers / mean_s
+            work = prefill.of_service(service_s, np.full(len(service_s), 1 / len(service_s)))
+            rate_rps = use * servers / work.mean_s
             arrivals_s = np.cumsum(rng.gamma(1 / ca2, ca2 / rate_rps, len(service_s)))
             seen_s = float(np.quantile(waits_s(arrivals_s, service_s, servers), 0.99))
             errors.append(prefill.wait(work, rate_rps, ca2, servers).quantile_s(0.99) / seen_s - 1)

@@ -41,8 +41,9 @@ def main() -> None:
         ("size(), 1 to 1000 requests/s", _times_s(_sizings(rng), calls)),
         ("plan(), an hour of memory", _plan_times_s(rng, calls)),
     ):
-        p50, p99 = np.quantile(times_s, [0.5, 0.99]) * 1000
-        print(f"{name:30} p50 {p50:6.2f} ms   p99 {p99:6.2f} ms")
+        p10, p50, p99 = np.quantile(times_s, [0.1, 0.5, 0.99]) * 1000
+        mean = np.mean(times_s) * 1000
+        print(f"{name:30} p10 {p10:6.2f}  p50 {p50:6.2f}  mean {mean:6.2f}  p99 {p99:6.2f} ms")
 
 
 def _predictions(rng: np.random.Generator) -> Callable[[], object]:

@@ -210,3 +210,67 @@ def test_a_rule_that_reads_an_engine_needs_one(
     told = capsys.readouterr().err
     assert told.startswith("error: --profile: 'nothing' is not allowed: ")
     assert said in told
+
+
+SEARCH = ["plan", "--search", "--model", "Llama-3.1-8B-Instruct", "--isl", "3000", "--osl", "300"]
+
+
+def options_of(capsys: pytest.CaptureFixture[str], *more: str) -> Any:
+    assert run([*SEARCH, "--ttft", "1s", "--tpot", "40ms", *more, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)["options"]
+
+
+def test_a_search_finds_the_engines_that_serve_most(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TANDEM_DATA", raising=False)
+    found = options_of(capsys, "--budget-accelerators", "16")
+
+    assert found[0]["prefill"]["profile"] == "b200-llama-3.1-8b-tp1"
+    assert [each["rate"] for each in found] == sorted((e["rate"] for e in found), reverse=True)
+    assert all(each["accelerators"] <= 16 for each in found)
+    assert all(each["predicted"]["attainment"] >= 0.99 for each in found)
+
+
+def test_a_search_with_a_rate_finds_the_fewest_accelerators(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TANDEM_DATA", raising=False)
+    found = options_of(capsys, "--budget-accelerators", "16", "--rate", "40")
+
+    counted = [each["accelerators"] for each in found]
+    assert counted == sorted(counted)
+    assert {each["rate"] for each in found} == {40.0}
+
+
+@pytest.mark.data
+def test_tables_add_other_tensor_parallelisms(capsys: pytest.CaptureFixture[str]) -> None:
+    found = options_of(capsys, "--budget-accelerators", "16", "--rate", "40", "--tpot", "4ms")
+
+    assert any(each["decode"]["accelerators"] > 1 for each in found)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("--search --isl 9 --osl 9", "--model: 'nothing' is not allowed: the model to --search"),
+        ("--search --model x", "--model: 'x' is not allowed: one of Qwen/Qwen3-32B, facebook"),
+        (
+            "--search --model opt-13b --isl 9 --osl 9",
+            "--budget-accelerators: 'nothing' is not allowed: the accelerators that --search",
+        ),
+        (
+            "--search --model opt-13b --isl 9 --osl 9 --budget-accelerators 1",
+            "--budget-accelerators: 1 is not allowed: enough for some engines of the model",
+        ),
+        ("--search --policy hpa", "--policy: 'hpa' is not allowed: left out: --search goes"),
+    ],
+)
+def test_a_mistake_about_a_search_is_one_line(
+    line: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["plan", *line.split()]) == 2
+
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: {said}")
+    assert told.count("\n") == 1

@@ -134,8 +134,8 @@ def test_a_ratio_costs_what_it_takes() -> None:
 
 
 def test_dear_decode_is_spared_where_prefill_can_stand_in() -> None:
-    """3 + 4 and 4 + 3 both do; the price decides."""
-    asked = spec(ttft_s=0.4, tpot_s=0.0135)
+    """5 + 4 and 6 + 3 both do; the price decides."""
+    asked = spec(ttft_s=0.3, tpot_s=0.0135)
     roles = asked.roles
 
     def priced(prefill: float, decode: float) -> Sizing:
@@ -145,8 +145,8 @@ def test_dear_decode_is_spared_where_prefill_can_stand_in() -> None:
         }
         return size(demand(20.0, input_cv=0.5, output_cv=0.5), replace(asked, roles=changed))
 
-    assert counts(priced(9, 1).replicas) == (3, 4)
-    assert counts(priced(1, 9).replicas) == (4, 3)
+    assert counts(priced(9, 1).replicas) == (5, 4)
+    assert counts(priced(1, 9).replicas) == (6, 3)
 
 
 def test_the_runner_up_says_why_it_lost() -> None:

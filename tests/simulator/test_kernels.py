@@ -29,12 +29,18 @@ from tandem.simulator.scenario import Planner, Scenario
 from tandem.traces.model import Trace, from_first_arrival
 from tandem.traces.request import TraceRequest
 
-# Prompts in chunks, batches that fill, 25 blocks of KV: prompts press answers out.
-SMALL = replace(with_kv(ROUND, 400), batch_cap=8, batch_tokens=64)
-AMPLE = replace(ROUND, batch_cap=16)
-SLOWER = DecodeCost(alpha_s=0.013, beta_s_per_sequence=0.0011, gamma_s_per_token=0.00003)
-# Irrational steps: no two things happen in one instant by chance.
+# Irrational steps: no two things happen in one instant by chance, where their order would be rounding's.
 ODD = 0.001 * 2**0.5
+UNEVEN = replace(
+    ROUND,
+    prefill=replace(ROUND.prefill, a_s=0.01 * 3**0.5),
+    decode=replace(ROUND.decode, alpha_s=0.01 * 5**0.5),
+    transfer=replace(ROUND.transfer, latency_s=0.01 * 7**0.5),
+)
+# Prompts in chunks, batches that fill, 25 blocks of KV: prompts press answers out.
+SMALL = replace(with_kv(UNEVEN, 400), batch_cap=8, batch_tokens=64)
+AMPLE = replace(UNEVEN, batch_cap=16)
+SLOWER = DecodeCost(alpha_s=0.013, beta_s_per_sequence=0.0011, gamma_s_per_token=0.00003)
 
 ARRIVALS = st.floats(0, 20).map(lambda s: s + ODD * s)
 REQUESTS = st.builds(

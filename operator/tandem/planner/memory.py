@@ -158,7 +158,7 @@ def _cells(lengths: LengthCounts | Missing, cells: Cells, interval_s: float) -> 
     """Counts of before, decayed, and those of one more interval."""
     if isinstance(lengths, Missing):
         return cells
-    table = np.array([*cells, *lengths.cells], dtype=np.float64).reshape(-1, 4)
+    table = demand.as_table((*cells, *lengths.cells))
     table[: len(cells), 3] *= 0.5 ** (interval_s / HALF_LIFE_S)
     table = _summed(table[_plausible(table)])
     if len(table) > MOST_CELLS:

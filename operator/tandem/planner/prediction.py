@@ -10,11 +10,12 @@ from tandem.planner.demand import Demand, Floats
 from tandem.planner.model import QUANTILES, Bottleneck, Prediction
 from tandem.planner.queueing import headroom
 from tandem.planner.queueing.grid import Grid
-from tandem.planner.queueing.tandem import Tandem, first_step
+from tandem.planner.queueing.tandem import LEAST_SHARE, Tandem, first_step
 from tandem.planner.spec import FleetSpec
 
 TTFT_CELLS = 1024
-TPOT_CELLS = 48
+TPOT_CELLS = 10
+TPOT_PARTS = 3  # into which a cell that holds a quantile is divided
 REACH = 0.9995  # the grid of TTFT reaches this quantile of each of its parts
 
 
@@ -46,11 +47,13 @@ def ttft_quantiles_s(tandem: Tandem, prefills: int, decodes: int) -> tuple[float
         return (inf,) * len(QUANTILES)
     span_s = float(path_s.max()) + sum(each.quantile_s(REACH) for each in waits)
     grid = Grid.over(span_s + 2 * float(stage.pool.step_s[-1]), TTFT_CELLS)
-    parts = [grid.points(path_s, weights), *(grid.wait(each) for each in waits)]
+    total = grid.summed(grid.points(path_s, weights), grid.wait(waits[0]))
     if tandem.first_by_decode:
-        parts.append(first_step(stage.pool, grid))
-    spectrum = np.prod([grid.spectrum(part) for part in parts], axis=0)
-    return _tuple(grid.quantile_s(grid.masses(spectrum), np.array(QUANTILES)))
+        total = grid.summed(total, first_step(stage.pool, grid))
+    for each in waits[1:]:
+        if each.probability > LEAST_SHARE:
+            total = grid.summed(total, grid.wait(each))
+    return _tuple(grid.quantile_s(total, np.array(QUANTILES)))
 
 
 def tpot_quantiles_s(tandem: Tandem, decodes: int) -> tuple[float, ...]:
@@ -61,9 +64,16 @@ def tpot_quantiles_s(tandem: Tandem, decodes: int) -> tuple[float, ...]:
         return (0.0,) * len(QUANTILES)
     if not tandem.first_by_decode and pool.admission.is_endless:
         return (inf,) * len(QUANTILES)
-    seconds = np.linspace(*_tpot_range_s(tandem, decodes), TPOT_CELLS)
-    within = tandem.tpot_within(decodes, seconds[:, None]) @ long / long.sum()
-    return _tuple(np.interp(QUANTILES, np.maximum.accumulate(within), seconds))
+    weight = long / long.sum()
+    coarse = np.linspace(*_tpot_range_s(tandem, decodes), TPOT_CELLS)
+    within = np.maximum.accumulate(tandem.tpot_within(decodes, coarse[:, None]) @ weight)
+    after = np.clip(np.searchsorted(within, QUANTILES), 1, TPOT_CELLS - 1)
+    places = np.unique(after)[:, None] - 1 + np.linspace(0, 1, TPOT_PARTS + 1)[1:-1]
+    fine = np.interp(places.ravel(), np.arange(TPOT_CELLS), coarse)
+    seconds = np.concatenate([coarse, fine])
+    within = np.concatenate([within, tandem.tpot_within(decodes, fine[:, None]) @ weight])
+    order = np.argsort(seconds)
+    return _tuple(np.interp(QUANTILES, np.maximum.accumulate(within[order]), seconds[order]))
 
 
 def utilisation(tandem: Tandem, prefills: int, decodes: int) -> Mapping[str, float]:

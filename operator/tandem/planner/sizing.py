@@ -9,6 +9,7 @@ needs.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from math import ceil
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from tandem.planner import prediction, region, words
 from tandem.planner.demand import Demand, Floats
 from tandem.planner.model import Prediction, RunnerUp
 from tandem.planner.prediction import predict
+from tandem.planner.queueing import headroom
 from tandem.planner.queueing.tandem import UNLIMITED, Tandem
 from tandem.planner.region import Pair, Price, Region
 from tandem.planner.spec import FleetSpec
@@ -24,6 +26,7 @@ from tandem.planner.spec import FleetSpec
 __all__ = ["InfeasibleSlo", "Sizing", "idle_limit", "predict", "size"]
 
 LARGEST = 4096  # replicas of a role that a search considers
+COLUMNS = 64  # numbers of prefill replicas that are looked at together
 HALF = 0.5  # of requests: below, the SLO itself is given up for the nearest one that can be met
 SPARE = 0.5  # of the error budget, left to waiting where the SLO can't be met
 RELAXED = 1.5  # times what an idle engine needs: the SLO that is aimed at then
@@ -38,7 +41,7 @@ class InfeasibleSlo:
     attainment: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sizing:
     """An answer: replicas within all bounds, and `ideal`, what they would be without them.
 
@@ -47,11 +50,16 @@ class Sizing:
 
     replicas: Pair
     ideal: Pair
-    prediction: Prediction
     runner_up: RunnerUp | None
     feasible: bool
     infeasible: InfeasibleSlo | None
     reasons: tuple[str, ...]
+    tandem: Tandem
+
+    @property
+    def prediction(self) -> Prediction:
+        """What `replicas` would do; worked out when asked for, since a controller does not."""
+        return prediction.of(self.tandem, *_counts(self.replicas))
 
 
 def size(demand: Demand, spec: FleetSpec, *, spare: float = 0.0) -> Sizing:
@@ -71,15 +79,14 @@ def size(demand: Demand, spec: FleetSpec, *, spare: float = 0.0) -> Sizing:
     allowed = region.of(spec)
     pairs = ideals if allowed.allows(ideal) else _cheapest(aim, goal, allowed, price)
     replicas = pairs[0] if pairs else allowed.nearest(ideal) or ideal
-    outcome = prediction.of(tandem, *_counts(replicas))
     return Sizing(
         replicas=replicas,
         ideal=ideal,
-        prediction=outcome,
         runner_up=_runner_up(aim, goal, pairs, replicas, price),
-        feasible=outcome.attainment >= spec.slo.attainment,
+        feasible=tandem.attainment(*_counts(replicas)) >= spec.slo.attainment,
         infeasible=infeasible,
-        reasons=words.sizing(tandem, spec, replicas, outcome),
+        reasons=words.sizing(tandem, spec, replicas),
+        tandem=tandem,
     )
 
 
@@ -131,16 +138,16 @@ def _cheapest(tandem: Tandem, goal: float, region: Region, price: Price) -> list
 
 def _staircase(tandem: Tandem, goal: float, region: Region, price: Price) -> Iterator[Pair]:
     """For each number of prefill replicas the fewest decode replicas, while it could be the cheapest."""
-    prefills = region.prefills()
-    fewest, most = (bound.tolist() for bound in region.decodes(prefills))
-    least_prefills = _least(lambda count: tandem.attainment(count, UNLIMITED) >= goal)
-    least_decodes = _least(lambda count: tandem.attainment(UNLIMITED, count) >= goal)
+    least_prefills = _least(
+        lambda count: tandem.attainment(count, UNLIMITED) >= goal, guess=_busy_prefills(tandem)
+    )
+    least_decodes = _least(
+        lambda count: tandem.attainment(UNLIMITED, count) >= goal, guess=_busy_decodes(tandem)
+    )
     if least_prefills is None or least_decodes is None:
         return
     need, lowest = None, float("inf")
-    for count, low, high in zip(prefills.tolist(), fewest, most, strict=True):
-        if count < least_prefills or low > high:
-            continue
+    for count, low, high in _columns(region, least_prefills):
         floor = {Role.PREFILL: count, Role.DECODE: max(least_decodes, low)}
         if cost(floor, price) > lowest:
             return
@@ -151,26 +158,49 @@ def _staircase(tandem: Tandem, goal: float, region: Region, price: Price) -> Ite
             yield pair
 
 
+def _columns(region: Region, least: int) -> Iterator[tuple[int, int, int]]:
+    """Prefill replicas from `least` on, and fewest and most decode replicas beside them, where there are."""
+    low, high = region.bounds[Role.PREFILL]
+    for start in range(max(low, least), high + 1, COLUMNS):
+        prefills = np.arange(start, min(start + COLUMNS, high + 1))
+        fewest, most = region.decodes(prefills)
+        for column in zip(prefills.tolist(), fewest.tolist(), most.tolist(), strict=True):
+            if column[1] <= column[2]:
+                yield column
+
+
 def _fewest_decodes(
     tandem: Tandem, goal: float, prefills: int, least: int, before: int | None
 ) -> int | None:
-    """The step of the staircase: sought upward once, then only downward from the one before."""
-    if before is None:
-        return _least(lambda count: tandem.attainment(prefills, count) >= goal, least)
-
-    def is_too_few(less: int) -> bool:
-        return before - less < least or tandem.attainment(prefills, before - less) < goal
-
-    return before - (_least(is_too_few) or 1) + 1
+    """The step of the staircase: sought from the one before on."""
+    guess = least if before is None else before
+    return _least(lambda count: tandem.attainment(prefills, count) >= goal, least, guess)
 
 
-def _least(meets: Callable[[int], bool], start: int = 1) -> int | None:
-    """The least count up to `LARGEST` from `start` on that meets a monotone claim, by doubling steps."""
-    failed, count, stride = start - 1, start, 1
-    while not meets(count):
-        if count >= LARGEST:
-            return None
-        failed, count, stride = count, min(count + stride, LARGEST), stride * 2
+def _busy_prefills(tandem: Tandem) -> int:
+    """Prefill replicas that are always busy."""
+    return ceil(tandem.rate_rps * tandem.prefill_work.mean_s)
+
+
+def _busy_decodes(tandem: Tandem) -> int:
+    """Decode replicas whose mean iteration takes the TPOT target."""
+    work, residents = tandem.decode_work, max(headroom.most_residents(tandem), 1.0)
+    return ceil(tandem.rate_rps * work.mean_steps * work.step_s(residents) / residents)
+
+
+def _least(meets: Callable[[int], bool], least: int = 1, guess: int = 1) -> int | None:
+    """The least count from `least` to `LARGEST` that meets a monotone claim, by doubling steps from a guess."""
+    count, stride = min(max(guess, least), LARGEST), 1
+    failed = least - 1
+    if meets(count):
+        while count > least and meets(below := max(count - stride, least)):
+            count, stride = below, stride * 2
+        failed = max(count - stride, failed)
+    else:
+        while not meets(count):
+            if count >= LARGEST:
+                return None
+            failed, count, stride = count, min(count + stride, LARGEST), stride * 2
     while count - failed > 1:
         middle = (count + failed) // 2
         failed, count = (failed, middle) if meets(middle) else (middle, count)

@@ -3,7 +3,7 @@
 from math import isfinite
 
 from tandem.api.role import Role
-from tandem.planner.model import Prediction
+from tandem.planner import prediction
 from tandem.planner.queueing.tandem import Tandem
 from tandem.planner.region import Pair
 from tandem.planner.spec import FleetSpec
@@ -11,16 +11,16 @@ from tandem.planner.spec import FleetSpec
 DIGITS = ((100.0, 0), (99.9, 3), (99.0, 2), (90.0, 1))  # of a share in per cent, from so much on
 
 
-def sizing(tandem: Tandem, spec: FleetSpec, replicas: Pair, outcome: Prediction) -> tuple[str, ...]:
+def sizing(tandem: Tandem, spec: FleetSpec, replicas: Pair) -> tuple[str, ...]:
     """Arrivals, load per stage, answer: in the order in which one follows from the other."""
-    slo, use = spec.slo, outcome.utilisation
-    prefills, decodes = replicas[Role.PREFILL], replicas[Role.DECODE]
+    slo, prefills, decodes = spec.slo, replicas[Role.PREFILL], replicas[Role.DECODE]
+    use = prediction.utilisation(tandem, prefills, decodes)
     pool = tandem.decode(decodes).pool
     wait_s = tandem.wait(prefills).quantile_s(slo.attainment)
     waits = f"{share(slo.attainment)} of prompts wait at most {seconds(wait_s)}"
     steps = f"{pool.residents:.1f} requests a replica, steps of {seconds(pool.mean_step_s)}"
     targets = f"TTFT {seconds(slo.ttft_s)} and TPOT {seconds(slo.tpot_s)}"
-    attained = f"{share(outcome.attainment)}, {share(slo.attainment)} asked"
+    attained = f"{share(tandem.attainment(prefills, decodes))}, {share(slo.attainment)} asked"
     return (
         arrivals(tandem),
         f"prefill: {share(use['prefill'])} busy, {waits}",

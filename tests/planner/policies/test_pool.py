@@ -5,6 +5,7 @@ from tests.planner.builders import D, P, counts, observation, pair, spec
 
 from tandem.planner.demand import from_means
 from tandem.planner.model import Memory
+from tandem.planner.observation import PodCounts
 from tandem.planner.policies import pool
 from tandem.planner.policies.pool import TO_DECODE, TO_PREFILL, Pool
 from tandem.planner.switches import Switch
@@ -29,6 +30,14 @@ def test_the_busiest_five_minutes_of_the_hour_size_it() -> None:
     assert generous is not None
     assert lean.loads[P] == pytest.approx(20 * 1000 / 10_977, rel=0.02)
     assert generous.pods >= 2 * lean.pods - 1
+
+
+def test_it_is_never_more_than_the_roles_may_have() -> None:
+    memory = Memory(rates=((60.0, 60.0, 1e6),), cells=((1000, 0, 200, 500.0),))
+    found = pool.sized(memory, spec(high=(10, 20)), KNOWN)
+
+    assert found is not None
+    assert found.pods == 30
 
 
 def test_none_before_arrivals_and_lengths_are_known() -> None:
@@ -83,3 +92,11 @@ def test_wishes_are_those_after_the_switches_and_no_role_is_emptied() -> None:
 
     assert counts(one.wishes) == (1, 4)
     assert one.switches == (TO_DECODE,)
+
+
+def test_no_pod_changes_its_role_while_another_is_on_its_way() -> None:
+    pods = {P: PodCounts(desired=3, ready=2, starting=1), D: PodCounts(desired=2, ready=2)}
+    one = pool.proposal(observation(5.0, pods=pods), of(5), [TO_DECODE], "because")
+
+    assert one.switches == ()
+    assert counts(one.wishes) == (3, 2)

@@ -7,12 +7,6 @@ from tandem.planner.queueing.wait import ENDLESS, NO_WAIT, Wait
 GRID = Grid.over(10.0, 2001)
 
 
-def summed(
-    *masses: np.ndarray[tuple[int], np.dtype[np.float64]],
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return GRID.masses(np.prod([GRID.spectrum(mass) for mass in masses], axis=0))
-
-
 def test_points_keep_weight_and_mean() -> None:
     seconds, weights = np.array([0.0, 0.0033, 4.9999, 10.0]), np.array([0.1, 0.2, 0.3, 0.4])
     mass = GRID.points(seconds, weights)
@@ -42,16 +36,26 @@ def test_an_endless_wait_has_no_mass() -> None:
 
 def test_two_waits_add_up_to_their_convolution() -> None:
     """P(X + Y > t) = (r e^{−st} − s e^{−rt}) / (r − s) for two exponentials (hypoexponential)."""
-    mass = summed(GRID.wait(Wait(1.0, 1.0)), GRID.wait(Wait(1.0, 3.0)))
+    mass = GRID.summed(GRID.wait(Wait(1.0, 1.0)), GRID.wait(Wait(1.0, 3.0)))
     t = np.array([0.5, 1.0, 3.0])
 
     exact = 1 - (3 * np.exp(-t) - np.exp(-3 * t)) / 2
     assert GRID.within(mass, t) == pytest.approx(exact, abs=2e-4)
 
 
+@pytest.mark.parametrize("seconds", [0.05, 4.0], ids=["direct", "by Fourier"])
+def test_a_sum_with_a_constant_is_a_shift(seconds: float) -> None:
+    wait = GRID.wait(Wait(0.4, 2.0))
+    shifted = GRID.summed(wait, GRID.points(np.array([seconds]), np.ones(1)))
+    cells = round(seconds / GRID.step_s)
+
+    assert shifted[cells:] == pytest.approx(wait[: len(wait) - cells], abs=1e-12)
+    assert shifted[:cells] == pytest.approx(0.0, abs=1e-12)
+
+
 def test_a_percentile_of_a_sum_is_not_the_sum_of_percentiles() -> None:
     one = GRID.wait(Wait(1.0, 1.0))
-    p99 = GRID.quantile_s(summed(one, one), np.array([0.99]))[0]
+    p99 = GRID.quantile_s(GRID.summed(one, one), np.array([0.99]))[0]
 
     assert p99 == pytest.approx(6.638, rel=1e-3)  # gamma of shape 2
     assert p99 < 2 * np.log(100)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import gammaincinv
 from tests.planner.builders import ENGINE
 from tests.planner.queueing.simulated import waits_s
 
@@ -13,7 +14,10 @@ from tandem.planner.queueing.prefill import PrefillWork
 
 
 def work(mean_s: float = 0.1, scv: float = 1.0) -> PrefillWork:
-    return PrefillWork(service_s=np.array([mean_s]), mean_s=mean_s, scv=scv)
+    """Gamma times: exponential ones at a Cs² of 1."""
+    shares = (np.arange(4096) + 0.5) / 4096
+    times = gammaincinv(1 / scv, shares) if scv > 1e-3 else np.ones(4096)
+    return prefill.of_service(mean_s * times / times.mean(), np.full(4096, 1 / 4096))
 
 
 @pytest.mark.parametrize(
@@ -31,7 +35,9 @@ def test_a_prompt_costs_what_the_profile_says(prompt: int, cached: int) -> None:
 def test_work_varies_as_the_prompts_do() -> None:
     free_start = replace(ENGINE, prefill=replace(ENGINE.prefill, a_s=0.0))
 
-    assert prefill.work(free_start, from_means(1000, 10, input_cv=0.7)).scv == pytest.approx(0.49)
+    assert prefill.work(free_start, from_means(1000, 10, input_cv=0.7)).law.scv == pytest.approx(
+        0.49
+    )
 
 
 @pytest.mark.parametrize(
@@ -42,10 +48,12 @@ def test_work_varies_as_the_prompts_do() -> None:
         pytest.param(2, 1.0, 0.7111 / (20 - 16), id="M/M/2, Erlang"),
     ],
 )
-def test_means_are_exact_where_theory_is(servers: int, scv: float, exact_s: float) -> None:
+def test_means_are_those_of_theory_where_there_is_one(
+    servers: int, scv: float, exact_s: float
+) -> None:
     wait = prefill.wait(work(scv=scv), 8.0 * servers, 1.0, servers)
 
-    assert wait.mean_s == pytest.approx(exact_s, rel=1e-4)
+    assert wait.mean_s == pytest.approx(exact_s, rel=0.03)
 
 
 def test_as_much_work_as_pods_is_endless() -> None:
@@ -57,26 +65,29 @@ def test_nobody_waits_when_nobody_comes() -> None:
     assert prefill.wait(work(), 0.0, 1.0, 1).quantile_s(0.999) == 0.0
 
 
-# Worst of several seeds: Cs² 0 to 1.1: -12 to +16 %; Cs² 2.3 and 4.1: -21 to +19 %.
-@pytest.mark.parametrize(
-    ("cv", "tolerance"),
-    [pytest.param(0.0, 0.2), pytest.param(1.0, 0.25), pytest.param(2.0, 0.3)],
-    ids=["constant", "Cs² 1", "Cs² 3"],
-)
+# benchmarks/planner/accuracy.py holds 960 queues to their references; here some, simulated anew.
+@pytest.mark.parametrize("cv", [0.0, 1.0, 2.0], ids=["constant", "Cs² 1", "Cs² 3"])
 @pytest.mark.parametrize(("servers", "use"), [(1, 0.7), (2, 0.7), (4, 0.8), (16, 0.9)])
-def test_the_p99_of_waits_is_that_of_a_simulated_queue(
-    servers: int, use: float, cv: float, tolerance: float
-) -> None:
+def test_the_p99_of_waits_is_that_of_a_simulated_queue(servers: int, use: float, cv: float) -> None:
     rng = np.random.default_rng(servers)
     sigma = np.sqrt(np.log1p(cv * cv))
     service_s = np.minimum(0.1 * np.exp(rng.normal(-(sigma**2) / 2, sigma, 150_000)), 4.0)
-    mean_s, rate_rps = service_s.mean(), use * servers / service_s.mean()
+    rate_rps = use * servers / service_s.mean()
     arrivals_s = np.cumsum(rng.exponential(1 / rate_rps, len(service_s)))
     seen_s = np.quantile(waits_s(arrivals_s, service_s, servers), 0.99)
-    scv = service_s.var() / mean_s**2
 
-    wait = prefill.wait(work(mean_s, scv), rate_rps, 1.0, servers)
-    assert wait.quantile_s(0.99) == pytest.approx(seen_s, rel=tolerance)
+    service = prefill.of_service(service_s, np.full(len(service_s), 1 / len(service_s)))
+    wait = prefill.wait(service, rate_rps, 1.0, servers)
+    assert wait.quantile_s(0.99) == pytest.approx(
+        seen_s, rel=0.15
+    )  # the sample's own error with it
+
+
+def test_the_misses_at_many_rates_are_those_of_each_wait() -> None:
+    rates = np.array([1.0, 20.0, 35.0, 39.0])
+    each = [prefill.wait(work(), rate, 2.0, 4).miss(0.3) for rate in rates]
+
+    assert prefill.misses(work(), rates, 2.0, 4, 0.3) == pytest.approx(each, abs=1e-9)
 
 
 @given(st.floats(0.01, 60), st.floats(0, 5), st.integers(1, 64), st.floats(0, 4), st.floats(0, 8))

@@ -9,7 +9,7 @@ import typer
 
 from tandem.api.role import Role
 from tandem.cli import options
-from tandem.cli.plan import answer, by_policy, load
+from tandem.cli.plan import answer, by_policy, load, search
 from tandem.planner.check import check, check_slo
 from tandem.planner.sizing import LARGEST, size
 from tandem.planner.spec import Budget, FleetSpec, RatioBounds, RoleSpec, Slo
@@ -66,6 +66,16 @@ def run(
     budget_accelerators: Annotated[
         int | None, typer.Option(help="Most accelerators, all replicas together.")
     ] = None,
+    find: Annotated[
+        bool,
+        typer.Option(
+            "--search",
+            help="Find the best engines and ratio for a --model and that many accelerators.",
+        ),
+    ] = False,
+    model: Annotated[
+        str | None, typer.Option(help="The model to --search for, by its whole or last name.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
     """Size prefill and decode for a load and an SLO.
@@ -74,7 +84,32 @@ def run(
     --arrival-cv, or a --trace, tell how they vary: tails cost replicas.
 
     The rule of another --policy, made for a fleet that runs, answers with what it settles on at that load.
+
+    With --search: tensor parallelism of each role and replicas that serve the highest rate with
+    --budget-accelerators, or the fewest that serve --rate; over the built-in profiles and the tables in
+    $TANDEM_DATA/profiles.
     """
+    slo = Slo(
+        ttft_s=options.seconds("--ttft", ttft),
+        tpot_s=options.seconds("--tpot", tpot),
+        attainment=options.share("--attainment", attainment),
+    )
+    lengths = load.Lengths(input_tokens=isl, output_tokens=osl, input_cv=isl_cv, output_cv=osl_cv)
+    if find:
+        search.only(profile=profile, policy=None if policy == by_policy.TANDEM else policy)
+        engines = search.engines(model)
+        wanted = load.demand(
+            rate=1.0 if rate is None else rate, lengths=lengths, arrival_cv=arrival_cv, trace=trace
+        )
+        search.run(
+            engines,
+            wanted,
+            slo,
+            budget_accelerators,
+            has_rate=rate is not None,
+            as_json=as_json,
+        )
+        return
     parameters = options.parameters(param)
     engine = by_policy.engine(profile, by_policy.rule(policy, parameters), parameters)
     bounds = {
@@ -82,11 +117,7 @@ def run(
         Role.DECODE: options.bounds("decode", min_decode, max_decode),
     }
     spec = FleetSpec(
-        slo=Slo(
-            ttft_s=options.seconds("--ttft", ttft),
-            tpot_s=options.seconds("--tpot", tpot),
-            attainment=options.share("--attainment", attainment),
-        ),
+        slo=slo,
         roles=MappingProxyType(
             {
                 role: RoleSpec(profile=engine, min_replicas=low, max_replicas=high)
@@ -102,14 +133,7 @@ def run(
         parameters=MappingProxyType(parameters),
     )
     check(spec, FLAGS)
-    demand = load.demand(
-        rate=rate,
-        lengths=load.Lengths(
-            input_tokens=isl, output_tokens=osl, input_cv=isl_cv, output_cv=osl_cv
-        ),
-        arrival_cv=arrival_cv,
-        trace=trace,
-    )
+    demand = load.demand(rate=rate, lengths=lengths, arrival_cv=arrival_cv, trace=trace)
     if policy != by_policy.TANDEM or parameters:
         by_policy.run(demand, spec, is_profiled=profile is not None, as_json=as_json)
         return

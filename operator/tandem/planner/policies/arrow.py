@@ -53,8 +53,11 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
         return held(observation, velocity.UNKNOWN)
     load = _load(observation, spec, found)
     before = state.recalled(Flips, "flips", memory.facts, Flips())
+    moves: list[Switch] = []
     if isinstance(load, Missing):
-        why, moves, after = f"arrow: no flip, {load.reason}", [], before
+        why, after = f"arrow: no flip, {load.reason}", before
+    elif pool.is_moving(observation):
+        why, after = "arrow: a pod is on its way", before
     else:
         why = f"arrow: loads {load.prefill:.2f} of prefill, {load.decode:.2f} of decode"
         switch, after = flipped(load, before, observation.now_s)
@@ -93,7 +96,7 @@ POLICY = Policy(
     reconstructed=(
         "thresholds 1.0 and 0.5, three looks, 10 s: Narwhal's, not the paper's",
         "decode load that lets a pod go: under 1.0",
-        pool.SIZE,
+        *pool.OURS,
     ),
     aggressiveness=pool.SWEEP,
     fails_where="steady load, where a fixed split ties or wins and each flip drains a pod",

@@ -6,7 +6,7 @@
 with s = 0.9 for prefill, and T longer by 0.9 for each pod beyond four. Asked only while prefill has more
 requests than pods. Decode takes one back when over 30 requests wait for it and fewer than 5 for prefill.
 
-Source: code, hpdps-group/ElasticMM (NeurIPS'25) elasticmm/core/allocator.py, with its default parameters.
+Source: code, Zedong-Liu/ElasticMM (NeurIPS'25) elasticmm/core/allocator.py, with its default parameters.
 Aggressiveness: `headroom`, for pods in all.
 Left out: groups by modality, to which a burst tolerance gives pods (one modality here); encode; ends of
 its scale (six prefill and three decode pods), which are its testbed's.
@@ -84,9 +84,9 @@ def _seconds(requests: float, pods: int) -> float:
 
 POLICY = Policy(
     decide=decide,
-    source="hpdps-group/ElasticMM, elasticmm/core/allocator.py",
+    source="Zedong-Liu/ElasticMM, elasticmm/core/allocator.py",
     provenance=Provenance.CODE,
-    reconstructed=("requests of prefill: those that run and that wait for it", pool.SIZE),
+    reconstructed=("requests of prefill: those that run and that wait for it", *pool.OURS),
     aggressiveness=pool.SWEEP,
     fails_where="short queues of prefill, for which decode loses pods that it gets back too late",
     parameters=PARAMETERS,

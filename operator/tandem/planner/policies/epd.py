@@ -35,7 +35,7 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
     moved_s = memory.facts.get("moved_s", -LOOP_S)
     queues = {role: seen.queued(observation, spec, role) for role in Role}
     pods = {role: seen.ready(observation, role) for role in Role}
-    is_due = observation.now_s - moved_s >= LOOP_S
+    is_due = observation.now_s - moved_s >= LOOP_S and not pool.is_moving(observation)
     switch = moved(queues, pods) if is_due else None
     why = f"epd: {queues[Role.PREFILL]:.0f} wait for prefill, {queues[Role.DECODE]:.0f} for decode"
     facts = {"moved_s": observation.now_s if switch else moved_s}
@@ -56,7 +56,7 @@ POLICY = Policy(
     decide=decide,
     source="vbdi/epdserve, epdserve/resource_allocation.py",
     provenance=Provenance.CODE,
-    reconstructed=(pool.SIZE, "queue of decode: the gateway's where decode is full"),
+    reconstructed=(*pool.OURS, "queue of decode: the gateway's where decode is full"),
     aggressiveness=pool.SWEEP,
     fails_where="light load, where one request queued moves a pod, and decode that is slow but not full",
     parameters=PARAMETERS,

@@ -98,7 +98,7 @@ POLICY = Policy(
     reconstructed=(
         "large swing: the best ratio is over 2 times the one in force, or under half of it, for 300 s",
         "ratio at first: the best at full batches, of the lengths of the first five minutes",
-        pool.SIZE,
+        *pool.OURS,
     ),
     aggressiveness=pool.SWEEP,
     fails_where="mixes that move within the swing, and loads that ask for admission rather than roles",

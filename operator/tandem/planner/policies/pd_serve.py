@@ -42,7 +42,7 @@ POLICY = Policy(
     reconstructed=(
         "equation: throughput of the slower stage, as remembered",
         "capability of a stage: full batches, decode's within TPOT, at mean lengths",
-        pool.SIZE,
+        *pool.OURS,
     ),
     aggressiveness=pool.SWEEP,
     fails_where="stages that need unlike head-room: balance is of throughput, not of waits",

@@ -61,7 +61,7 @@ POLICY = Policy(
     reconstructed=(
         "home: the split whose busier role is least busy at full batches",
         "a full token pod: requests wait at the gateway for decode",
-        pool.SIZE,
+        *pool.OURS,
     ),
     aggressiveness=pool.SWEEP,
     fails_where="bursts shorter than a pod takes to drain, and TPOT that is lost before KV is full",

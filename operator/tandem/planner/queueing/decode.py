@@ -20,6 +20,7 @@ Three refinements, derived here or as cited and checked against `perf.engine` (d
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import sqrt
 
 import numpy as np
@@ -27,7 +28,7 @@ from scipy.special import gammaincc
 
 from tandem.api.role import Role
 from tandem.perf.engine_profile import EngineProfile
-from tandem.planner.demand import Floats, LengthMix
+from tandem.planner.demand import RECENT, Floats, LengthMix
 from tandem.planner.queueing.sharing import Sharing
 from tandem.planner.queueing.wait import ENDLESS, NO_WAIT, Wait
 
@@ -104,6 +105,7 @@ class DecodePool:
         return float(self.step_s @ self.shares)
 
 
+@lru_cache(maxsize=RECENT)
 def work(profile: EngineProfile, lengths: LengthMix) -> DecodeWork:
     """Steps, contexts and room of these requests on this engine.
 
@@ -187,6 +189,20 @@ def pool(
         relaxation_s=stay_s / free,
         admission=_likelier(_wait(full, most_rps - rate_rps), kv.wait(stay_s, most_rps - rate_rps)),
         kv_tokens=kv.mean_tokens,
+    )
+
+
+def idle(work: DecodeWork) -> DecodePool:
+    """Replicas so many that every request has one for itself."""
+    alone_s = work.step_s(1.0)
+    return DecodePool(
+        step_s=np.array([alone_s]),
+        shares=np.ones(1),
+        residents=0.0,
+        busy=0.0,
+        relaxation_s=work.residual_steps * alone_s,
+        admission=NO_WAIT,
+        kv_tokens=0.0,
     )
 
 

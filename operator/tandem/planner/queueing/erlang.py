@@ -1,18 +1,33 @@
 """Erlang C: the probability that all servers are busy."""
 
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import gammaincc, gammaln
 
-def delay_probability(load_erlangs: float, servers: int) -> float:
-    """Share of arrivals that wait in M/M/c, from Erlang's recurrence on the inverse of B.
+from tandem.planner.demand import Floats
 
-    1/B(k) = 1 + (k/A)·1/B(k−1) and C = B / (1 − ρ(1 − B)) (A. K. Erlang, 1917). The inverse grows
-    where B would vanish, so no factorial overflows at any number of servers.
+IDLE = -745.0  # ln of the least probability that a float holds
+
+
+def ln_delay_probability(load_erlangs: ArrayLike, servers: ArrayLike) -> Floats:
+    """Ln of the share of arrivals that wait in M/M/c, element by element; servers need not be whole.
+
+    C = B / (1 − ρ(1 − B)) with B of Erlang (1917), by its incomplete gamma function:
+    B = A^c e^(−A) / (Γ(c + 1) Q(c + 1, A)). In logarithms no number of servers overflows.
     """
+    servers = np.asarray(servers, dtype=np.float64)
+    load = np.clip(load_erlangs, 1e-300, servers * (1 - 1e-12))
+    tail = np.maximum(gammaincc(servers + 1, load), 1e-300)
+    ln_blocked = servers * np.log(load) - load - gammaln(servers + 1) - np.log(tail)
+    free = 1 - load / servers * -np.expm1(ln_blocked)
+    ln_delayed: Floats = np.clip(ln_blocked - np.log(free), IDLE, 0.0)
+    return ln_delayed
+
+
+def delay_probability(load_erlangs: float, servers: float) -> float:
+    """Share of arrivals that wait in M/M/c: 0 without load, 1 with as much load as servers."""
     if load_erlangs <= 0:
         return 0.0
     if load_erlangs >= servers:
         return 1.0
-    inverse = 1.0
-    for k in range(1, servers + 1):
-        inverse = 1.0 + inverse * k / load_erlangs
-    blocked = 1.0 / inverse
-    return blocked / (1.0 - load_erlangs / servers * (1.0 - blocked))
+    return float(np.exp(ln_delay_probability(load_erlangs, servers)))

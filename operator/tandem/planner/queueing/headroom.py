@@ -7,6 +7,7 @@ stages as they are and asks at which rate its own quantile reaches what the SLO 
 from collections.abc import Mapping
 from math import inf, sqrt
 
+import numpy as np
 from scipy.special import ndtri
 
 from tandem.planner.model import Bottleneck
@@ -15,7 +16,7 @@ from tandem.planner.queueing.tandem import Tandem
 
 AMPLE = 2.0  # a fleet whose tightest stage could carry twice the load has no bottleneck
 LEAST_RATE_RPS = 1e-9  # nobody comes: everything could grow without end
-BISECTIONS = 10  # of the prefill rate: to a thousandth of its range
+USES = 1 - np.geomspace(1, 1e-3, 17)[1:]  # of prefill pods, at which their wait is looked at
 
 
 def growth(tandem: Tandem, prefills: int, decodes: int) -> Mapping[Bottleneck, float]:
@@ -64,16 +65,12 @@ def _ttft_slack_s(tandem: Tandem, decodes: int) -> float:
 
 
 def _prefill(tandem: Tandem, prefills: int, slack_s: float) -> float:
-    """The growth at which P(W > slack) reaches the error budget, by bisection on the utilisation."""
-    low, high = 0.0, prefills / tandem.prefill_work.mean_s
-    for _ in range(BISECTIONS):
-        rate = (low + high) / 2
-        wait = prefill.wait(tandem.prefill_work, rate, tandem.demand.arrival_ca2, prefills)
-        if wait.miss(slack_s) > 1 - tandem.slo.attainment:
-            high = rate
-        else:
-            low = rate
-    return (low + high) / 2 / tandem.rate_rps
+    """The growth at which P(W > slack) reaches the error budget."""
+    work, ca2 = tandem.prefill_work, tandem.demand.arrival_ca2
+    rates = USES * prefills / work.mean_s
+    missed = prefill.misses(work, rates, ca2, prefills, slack_s)
+    reached = np.interp(1 - tandem.slo.attainment, np.maximum.accumulate(missed), rates)
+    return float(reached) / tandem.rate_rps
 
 
 def _link(tandem: Tandem, decodes: int, slack_s: float) -> float:

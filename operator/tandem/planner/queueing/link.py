@@ -6,10 +6,11 @@ matters only on links so busy that TTFT is lost anyway.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import inf
 
 from tandem.perf.engine_profile import EngineProfile
-from tandem.planner.demand import Floats, LengthMix
+from tandem.planner.demand import RECENT, Floats, LengthMix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -20,6 +21,7 @@ class LinkWork:
     mean_s: float
 
 
+@lru_cache(maxsize=RECENT)
 def work(profile: EngineProfile, lengths: LengthMix) -> LinkWork:
     """What these prompts cost to move: the whole prompt's KV, cached or computed."""
     per_token_s = profile.kv.bytes_per_token / profile.transfer.bandwidth_bytes_per_s

@@ -1,36 +1,49 @@
-"""Prefill: M/G/c with one central queue, each pod serving one prompt at a time.
+"""Prefill: GI/G/c with one central queue, each pod serving one prompt at a time.
 
-Mean by Allen and Cunneen (1978), with the exponential tail that heavy traffic gives (Kingman):
+An M/M/1 per replica would overstate this wait 1.5 to 50 times: the queue is shared. Two moments do not
+fix a P99 either, so the law is that of heavy traffic (Kingman 1962; Allen and Cunneen 1978), started from
+Erlang C at the peakedness of the arrivals (Hayward; Fredericks 1980), and bent by what simulations of
+such queues showed (`bend`):
 
-    P(W > t) = C(c, A) · exp(−2(cμ − λ)t / (Ca² + Cs²))
+    ln P(W > t) = ln C(c/z, A/z) − u + δ(u),    u = 2(cμ − λ)t / (Ca² + Cs²)
 
-An M/M/1 per replica would overstate this wait 1.5 to 50 times: the queue is shared.
+with z = 1 + (Ca² − 1)·E[min(S, S')]/E[S] (Eckberg 1983), S and S' independent.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from tandem.perf.engine_profile import EngineProfile
-from tandem.planner.demand import Floats, LengthMix
-from tandem.planner.queueing.erlang import delay_probability
+from tandem.planner.demand import RECENT, Floats, LengthMix
+from tandem.planner.queueing import bend
+from tandem.planner.queueing.bend import ServiceLaw
+from tandem.planner.queueing.erlang import ln_delay_probability
 from tandem.planner.queueing.wait import ENDLESS, NO_WAIT, Wait
 
-# Inflation of the tail where service varies more than an exponential's, 1 + (Cs² − 1)⁺ / (8c), fitted
-# to simulated P99 (benchmarks/planner/errors.py). Twice it would overstate P99 by a fifth at c = 1.
-HEAVY_SERVICE = 1 / 8
 LEAST_VARIATION = 1e-3  # Ca² + Cs²: a clockwork queue has no tail, and no division by zero
+IDLE = 1e-9  # of the time of all servers: nobody waits
+LEAST_SLOPE = 0.05  # of ln P(W > t) in u: a tail ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PrefillWork:
-    """Seconds of prefill of each length point, shape (points,), their mean and squared variation."""
+    """Seconds of prefill of each length point, shape (points,), and what their law is like.
+
+    Attributes:
+        service_s: S of each point.
+        mean_s: E[S].
+        law: of S.
+
+    """
 
     service_s: Floats
     mean_s: float
-    scv: float
+    law: ServiceLaw
 
 
+@lru_cache(maxsize=RECENT)
 def work(profile: EngineProfile, lengths: LengthMix) -> PrefillWork:
     """What these prompts cost: `EngineProfile.prefill_s`, over all points at once."""
     cost, total = profile.prefill, lengths.input_tokens
@@ -38,9 +51,13 @@ def work(profile: EngineProfile, lengths: LengthMix) -> PrefillWork:
     chunks = np.ceil(new / profile.batch_tokens)
     squares = total**2 - lengths.cached_tokens**2
     service_s = chunks * cost.a_s + cost.b_s_per_token * new + cost.c_s_per_token2 * squares
-    mean_s = float(lengths.weights @ service_s)
-    variance = float(lengths.weights @ (service_s - mean_s) ** 2)
-    return PrefillWork(service_s=service_s, mean_s=mean_s, scv=variance / mean_s**2)
+    return of_service(service_s, lengths.weights)
+
+
+def of_service(service_s: Floats, weights: Floats) -> PrefillWork:
+    """The work of prompts that take so long, with weights that sum to 1."""
+    mean_s = float(weights @ service_s)
+    return PrefillWork(service_s=service_s, mean_s=mean_s, law=ServiceLaw.of(service_s, weights))
 
 
 def wait(work: PrefillWork, rate_rps: float, arrival_ca2: float, servers: int) -> Wait:
@@ -48,9 +65,35 @@ def wait(work: PrefillWork, rate_rps: float, arrival_ca2: float, servers: int) -
     load = rate_rps * work.mean_s
     if load >= servers:
         return ENDLESS
-    if load <= 0:
+    if load <= IDLE * servers:
         return NO_WAIT
-    variation = max(arrival_ca2 + work.scv, LEAST_VARIATION)
-    heavy = 1 + HEAVY_SERVICE * max(0.0, work.scv - 1) / servers
-    spare_rps = (servers - load) / work.mean_s
-    return Wait(delay_probability(load, servers), 2 * spare_rps / (variation * heavy))
+    (logs,), (scale_s,) = _tails(work, np.array([load]), arrival_ca2, np.array([float(servers)]))
+    fall = max(float(logs[-2] - logs[-1]) / float(bend.KNOTS[-1] - bend.KNOTS[-2]), LEAST_SLOPE)
+    return Wait(float(np.exp(logs[0])), fall / float(scale_s), bend.KNOTS * scale_s, logs)
+
+
+def misses(
+    work: PrefillWork, rates_rps: Floats, arrival_ca2: float, servers: int, slack_s: float
+) -> Floats:
+    """P(W > slack) at each rate below what the pods can do."""
+    load = np.maximum(rates_rps * work.mean_s, IDLE * servers)
+    logs, scale_s = _tails(work, load, arrival_ca2, np.full(len(load), float(servers)))
+    place = slack_s / scale_s
+    after = np.clip(np.searchsorted(bend.KNOTS, place), 1, len(bend.KNOTS) - 1)
+    rows, share = np.arange(len(load)), place - bend.KNOTS[after - 1]
+    share /= bend.KNOTS[after] - bend.KNOTS[after - 1]
+    missed: Floats = np.exp(logs[rows, after - 1] * (1 - share) + logs[rows, after] * share)
+    return missed
+
+
+def _tails(
+    work: PrefillWork, load: Floats, arrival_ca2: float, servers: Floats
+) -> tuple[Floats, Floats]:
+    """Ln P(W > u) at the knots, shape (queues, knots), and the seconds of u = 1."""
+    peakedness = work.law.peakedness(arrival_ca2)
+    variation = max(arrival_ca2 + work.law.scv, LEAST_VARIATION)
+    scale_s = work.mean_s * variation / 2 / (servers - load)
+    start = ln_delay_probability(load / peakedness, servers / peakedness)
+    bent = bend.of(work.law, arrival_ca2, load, servers)
+    logs = np.minimum(start[:, None] - bend.KNOTS + bent, 0.0)
+    return np.minimum.accumulate(logs, axis=1), scale_s

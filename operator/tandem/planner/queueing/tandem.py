@@ -25,20 +25,20 @@ from tandem.perf.engine_profile import EngineProfile
 from tandem.planner.demand import Demand, Floats, LengthMix
 from tandem.planner.queueing import decode, link, prefill
 from tandem.planner.queueing.decode import DecodePool
-from tandem.planner.queueing.grid import Grid, Spectrum
+from tandem.planner.queueing.grid import Grid
 from tandem.planner.queueing.wait import NO_WAIT, Wait
 from tandem.planner.spec import FleetSpec
 
 UNLIMITED = 10**6  # replicas of a role so many that nobody waits for it
 SLO_CELLS = 256  # resolution of TTFT up to its target: 2 ms of 500 ms
 THIRDS = (0.1823, 0.6931, 1.7918)  # exponential quantiles at the middles of its thirds
-RESIDUALS = (np.arange(4) + 0.5) / 4  # U, at the middles of its quarters
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _PrefillStage:
-    wait: Wait
-    spectrum: Spectrum
+LEAST_SHARE = 1e-9  # of requests that wait for a place in decode: fewer are none
+LATE = np.array(
+    [1.0, *(1 + (np.arange(4) + 0.5) / 4)]
+)  # 1 + U: at once, or U at the middles of quarters
+LATE_SHARES = np.array(
+    [[1.0, 0, 0, 0, 0], [-1.0, 0.25, 0.25, 0.25, 0.25]]
+)  # that and with whom busy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,7 +50,8 @@ class DecodeStage:
         link: utilisation of a link.
         transfer_s: X of each length point, shape (points,).
         tpot_met: P(TPOT within its target) of each length point.
-        spectrum: of what follows the transfer until the first token, on the grid of the TTFT target.
+        slack: share of requests that meet TPOT and have so much left to wait for prefill, on the grid of
+            the TTFT target.
 
     """
 
@@ -58,7 +59,7 @@ class DecodeStage:
     link: float
     transfer_s: Floats
     tpot_met: Floats
-    spectrum: Spectrum
+    slack: Floats
 
 
 class Tandem:
@@ -74,7 +75,8 @@ class Tandem:
         self.decode_work = decode.work(self.profiles[Role.DECODE], self.lengths)
         self.first_by_decode = self.profiles[Role.DECODE].first_token is Role.DECODE
         self._grid = Grid.over(self.slo.ttft_s, SLO_CELLS)
-        self._prefills: dict[int, _PrefillStage] = {}
+        self._times_s = self._grid.times_s
+        self._waits: dict[int, tuple[Wait, Floats]] = {}
         self._decodes: dict[int, DecodeStage] = {}
 
     @property
@@ -84,28 +86,16 @@ class Tandem:
 
     def attainment(self, prefills: int, decodes: int) -> float:
         """Share of requests that meet TTFT and TPOT both."""
-        stage = self.decode(decodes)
-        met = self.ttft_met(prefills, decodes) * stage.tpot_met
-        return min(1.0, self.served * float(self.lengths.weights @ met))
-
-    def ttft_met(self, prefills: int, decodes: int) -> Floats:
-        """P(TTFT within its target) of each length point."""
-        slack_s = self.slo.ttft_s - self.path_s(decodes)
-        if not self.first_by_decode:
-            return 1 - self.wait(prefills).beyond(slack_s)
-        spectrum = self._prefill(prefills).spectrum * self.decode(decodes).spectrum
-        return self._grid.within(self._grid.masses(spectrum), slack_s)
+        met = self.served * float(self.decode(decodes).slack @ self._within(prefills))
+        return min(1.0, max(0.0, met))
 
     def path_s(self, decodes: int) -> Floats:
         """Seconds to the first token that a length point's own size costs, shape (points,)."""
-        if not self.first_by_decode:
-            return self.prefill_work.service_s
-        own_s = self.prefill_work.service_s + self.decode_work.own_s
-        return own_s + self.decode(decodes).transfer_s
+        return self._path_s(self.decode(decodes).transfer_s)
 
     def wait(self, prefills: int) -> Wait:
         """The wait for a prefill pod."""
-        return self._prefill(prefills).wait
+        return self._prefill(prefills)[0]
 
     def decode(self, decodes: int) -> DecodeStage:
         """The decode side with so many replicas."""
@@ -118,37 +108,57 @@ class Tandem:
         stage = self.decode(decodes)
         return self._tpot_within(stage.pool, stage.transfer_s, seconds)
 
-    def _prefill(self, prefills: int) -> _PrefillStage:
-        if prefills not in self._prefills:
+    def _within(self, prefills: int) -> Floats:
+        """P(W_prefill <= t) at the points of the grid."""
+        return self._prefill(prefills)[1]
+
+    def _prefill(self, prefills: int) -> tuple[Wait, Floats]:
+        if prefills not in self._waits:
             wait = NO_WAIT
             if prefills < UNLIMITED:
                 ca2 = self.demand.arrival_ca2
                 wait = prefill.wait(self.prefill_work, self.rate_rps, ca2, prefills)
-            spectrum = self._grid.spectrum(self._grid.wait(wait))
-            self._prefills[prefills] = _PrefillStage(wait=wait, spectrum=spectrum)
-        return self._prefills[prefills]
+            self._waits[prefills] = wait, 1 - wait.beyond(self._times_s)
+        return self._waits[prefills]
 
     def _decode(self, decodes: int) -> DecodeStage:
         busy = link.utilisation(self.link_work, self.rate_rps, decodes)
         stretch = link.stretch(busy)
-        loading = self.rate_rps * self._loading_token_s * min(stretch, 1e3)
-        pool = decode.pool(
-            self.decode_work,
-            self.rate_rps,
-            decodes,
-            arrival_ca2=self.demand.arrival_ca2,
-            loading_tokens=loading,
-        )
+        pool = self._pool(decodes, stretch)
         transfer_s = self.link_work.alone_s * stretch
-        masses = (first_step(pool, self._grid), self._grid.wait(pool.admission))
-        first, admission = (self._grid.spectrum(mass) for mass in masses)
+        tpot_met = self._tpot_within(pool, transfer_s, self.slo.tpot_s)
         return DecodeStage(
             pool=pool,
             link=busy,
             transfer_s=transfer_s,
-            tpot_met=self._tpot_within(pool, transfer_s, self.slo.tpot_s),
-            spectrum=first * admission,
+            tpot_met=tpot_met,
+            slack=self._slack(pool, transfer_s, self.lengths.weights * tpot_met),
         )
+
+    def _pool(self, decodes: int, stretch: float) -> DecodePool:
+        if decodes >= UNLIMITED:
+            return decode.idle(self.decode_work)
+        return decode.pool(
+            self.decode_work,
+            self.rate_rps,
+            decodes,
+            arrival_ca2=self.demand.arrival_ca2,
+            loading_tokens=self.rate_rps * self._loading_token_s * min(stretch, 1e3),
+        )
+
+    def _slack(self, pool: DecodePool, transfer_s: Floats, weights: Floats) -> Floats:
+        """What is left of the TTFT target after all but the wait for prefill, of requests that weigh so."""
+        used = self._grid.points(self._path_s(transfer_s), weights)
+        if self.first_by_decode:
+            used = self._grid.summed(used, first_step(pool, self._grid))
+            if pool.admission.probability > LEAST_SHARE:
+                used = self._grid.summed(used, self._grid.wait(pool.admission))
+        return used[::-1]
+
+    def _path_s(self, transfer_s: Floats) -> Floats:
+        if not self.first_by_decode:
+            return self.prefill_work.service_s
+        return self.prefill_work.service_s + self.decode_work.own_s + transfer_s
 
     @cached_property
     def _loading_token_s(self) -> float:
@@ -157,20 +167,21 @@ class Tandem:
 
     def _tpot_within(self, pool: DecodePool, transfer_s: Floats, seconds: float | Floats) -> Floats:
         later = self.lengths.output_tokens - 1
-        left = decode.averaging(pool, self.decode_work.steps)
-        total = np.zeros_like(later)
-        mean_s = pool.mean_step_s
+        sharper = 1 / decode.averaging(pool, self.decode_work.steps)
+        own_s = self.decode_work.own_s + pool.mean_step_s
+        total: Floats = np.zeros(1)
         for share, gap_s in self._gaps(pool, transfer_s):
-            step_s = seconds - gap_s / np.maximum(later, 1.0) - self.decode_work.own_s
-            total = total + share * steps_within(pool, mean_s + (step_s - mean_s) / left)
+            mean_s = own_s if gap_s is None else own_s + gap_s / np.maximum(later, 1.0)
+            step_s = seconds * sharper + (pool.mean_step_s - mean_s * sharper)
+            total = total + share * steps_within(pool, step_s)
         return np.where(later > 0, total, 1.0)
 
     def _gaps(
         self, pool: DecodePool, transfer_s: Floats
-    ) -> tuple[tuple[float, float | Floats], ...]:
+    ) -> tuple[tuple[float, Floats | None], ...]:
         """Weighted seconds that TPOT holds besides its steps: the first gap, if prefill emits token 1."""
         if self.first_by_decode:
-            return ((1.0, 0.0),)
+            return ((1.0, None),)
         wait = pool.admission
         at_once_s = transfer_s + pool.busy * pool.mean_step_s / 2
         if wait.probability == 0:
@@ -182,10 +193,9 @@ class Tandem:
 
 def first_step(pool: DecodePool, grid: Grid) -> Floats:
     """Masses of U·τ + τ: a request that comes in mid-iteration waits for its end."""
-    late_s = np.outer(1 + RESIDUALS, pool.step_s).ravel()
-    late = np.tile(pool.shares, len(RESIDUALS)) / len(RESIDUALS)
-    at_once = grid.points(pool.step_s, pool.shares * (1 - pool.busy))
-    return at_once + grid.points(late_s, late * pool.busy)
+    seconds = np.outer(LATE, pool.step_s).ravel()
+    weights = np.outer(LATE_SHARES[0] + LATE_SHARES[1] * pool.busy, pool.shares).ravel()
+    return grid.points(seconds, weights)
 
 
 def steps_within(pool: DecodePool, seconds: Floats) -> Floats:
