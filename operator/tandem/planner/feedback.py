@@ -19,11 +19,12 @@ from tandem.planner.observation import Missing, Observation
 from tandem.planner.readings import MOST_INTERVAL_S, MOST_REQUESTS, usable
 from tandem.planner.spec import FleetSpec
 
-AIM = 0.65  # of the error budget: the rest stays for what nobody saw coming
+AIM = 0.6  # of the error budget: the rest stays for what nobody saw coming
 LEAST_AIM = 0.25  # of it, where requests that no fleet serves in time have used up the rest
+NOW_S = 60.0  # likewise: only what is missed still tightens
 FORGET_S = 600.0  # of misses and of requests that ended
 PRIOR_REQUESTS = 100.0  # that missed as often as is aimed at
-EASE_S, TIGHTEN_S = 600.0, 120.0  # for a doubling, at a distance of one doubling
+EASE_S, TIGHTEN_S = 240.0, 60.0  # for a doubling, at a distance of one doubling
 MOST_EASE, LEAST_EASE = 4.0, -4.0
 MOST_DISTANCE = 2.0  # doublings that count at once
 GROWTH = 0.15  # doublings of the rate for each that the budget is tightened by
@@ -36,6 +37,8 @@ class Ease:
 
     missed: float = 0.0
     judged: float = 0.0
+    missed_now: float = 0.0
+    judged_now: float = 0.0
     doublings: float = 0.0
 
     @property
@@ -67,11 +70,14 @@ def observed(
         return ease
     if not 0 < interval_s <= MOST_INTERVAL_S:
         return ease
-    keep = exp(-interval_s / FORGET_S)
+    keep, keep_now = exp(-interval_s / FORGET_S), exp(-interval_s / NOW_S)
+    missed = max(ended - met, 0.0)
     ease = replace(
         ease,
-        missed=ease.missed * keep + max(ended - met, 0.0),
+        missed=ease.missed * keep + missed,
         judged=ease.judged * keep + ended,
+        missed_now=ease.missed_now * keep_now + missed,
+        judged_now=ease.judged_now * keep_now + ended,
     )
     moved = _distance(ease, spec, unreachable) * interval_s
     starting = any(observation.pods[role].starting for role in Role if role in observation.pods)
@@ -85,6 +91,15 @@ def _distance(ease: Ease, spec: FleetSpec, unreachable: float) -> float:
     """Doublings from the misses to what is aimed at; negative where too many miss."""
     error_budget = 1 - spec.slo.attainment
     aim = max(AIM * error_budget - unreachable, LEAST_AIM * error_budget)
-    missed = max(ease.missed - unreachable * ease.judged, 0.0)
-    share = (missed + PRIOR_REQUESTS * aim) / (ease.judged + PRIOR_REQUESTS)
+    lately = _doublings(aim, ease.missed, ease.judged, unreachable)
+    now = _doublings(aim, ease.missed_now, ease.judged_now, unreachable)
+    if now < 0:
+        return now
+    return max(lately, 0.0)
+
+
+def _doublings(aim: float, missed: float, judged: float, unreachable: float) -> float:
+    """From a share of misses, but for those that no fleet serves in time, to the aim."""
+    beyond = max(missed - unreachable * judged, 0.0)
+    share = (beyond + PRIOR_REQUESTS * aim) / (judged + PRIOR_REQUESTS)
     return max(-MOST_DISTANCE, min(MOST_DISTANCE, log2(aim / max(share, 1e-9))))
