@@ -99,9 +99,7 @@ def test_no_traffic_is_told_as_none() -> None:
 
 def test_what_was_not_watched_is_not_taken_as_silence() -> None:
     looks = ((5.0, 5.0, 100.0), (500.0, 5.0, 100.0), (505.0, 5.0, 100.0))
-    found = forecast(
-        looks, window_s=90.0, lead_s=60.0, hold_s=120.0, shortage=0.003, prior=0.0
-    )
+    found = forecast(looks, window_s=90.0, lead_s=60.0, hold_s=120.0, shortage=0.003, prior=0.0)
 
     assert found is not None
     assert found.level_rps == pytest.approx(20.0)

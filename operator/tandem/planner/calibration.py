@@ -29,7 +29,9 @@ from tandem.planner.spec import FleetSpec
 
 PRIOR_REQUESTS = 20.0  # that took what the profile says
 FORGET_S = 900.0  # after which an interval weighs 1/e: longer than requests last, shorter than a day's drift
-BELIEVED = 5.0  # a ratio beyond, or below its inverse, tells of a broken figure and not of an engine
+BELIEVED = (
+    5.0  # a ratio beyond, or below its inverse, tells of a broken figure and not of an engine
+)
 MOST_TPOT_S = 100.0
 
 

@@ -4,9 +4,9 @@ Models and forecasts are wrong in ways that they can't see. So the miss share of
 against the error budget, and the integral of their distance, in doublings, becomes the `ease`: sizing may
 miss 2^ease times the budget, and so many times more arrivals may come beyond what is ready.
 
-It tightens quickly, for misses hurt, and eases slowly, for the calm may be chance. While pods of a role
-start, what is missed tells of the fleet before, so it does not tighten further (anti-windup); missing
-figures move nothing.
+It tightens quickly, for misses hurt, but only while requests still miss, and eases slowly, for the calm
+may be chance. While pods of a role start, what is missed tells of the fleet before, so it does not tighten
+further (anti-windup); missing figures move nothing.
 
 Source: this project; an integral controller in log2 with asymmetric gains.
 """
@@ -19,12 +19,12 @@ from tandem.planner.observation import Missing, Observation
 from tandem.planner.readings import MOST_INTERVAL_S, MOST_REQUESTS, usable
 from tandem.planner.spec import FleetSpec
 
-AIM = 0.6  # of the error budget: the rest stays for what nobody saw coming
+AIM = 0.65  # of the error budget: the rest stays for what nobody saw coming
 LEAST_AIM = 0.25  # of it, where requests that no fleet serves in time have used up the rest
 NOW_S = 60.0  # likewise: only what is missed still tightens
 FORGET_S = 600.0  # of misses and of requests that ended
 PRIOR_REQUESTS = 100.0  # that missed as often as is aimed at
-EASE_S, TIGHTEN_S = 240.0, 60.0  # for a doubling, at a distance of one doubling
+EASE_S, TIGHTEN_S = 200.0, 60.0  # for a doubling, at a distance of one doubling
 MOST_EASE, LEAST_EASE = 4.0, -4.0
 MOST_DISTANCE = 2.0  # doublings that count at once
 GROWTH = 0.15  # doublings of the rate for each that the budget is tightened by
@@ -33,7 +33,10 @@ MOST_SHARE = 0.3  # of requests that sizing gives up at most
 
 @dataclass(frozen=True, slots=True)
 class Ease:
-    """Requests that missed a target, of how many that ended, both fading; doublings of the error budget."""
+    """Requests that missed a target, of how many that ended, both fading; doublings of the error budget.
+
+    `missed_now` and `judged_now` fade within a minute.
+    """
 
     missed: float = 0.0
     judged: float = 0.0
@@ -58,9 +61,7 @@ def eased(spec: FleetSpec, ease: Ease, unreachable: float) -> FleetSpec:
     return replace(spec, slo=replace(spec.slo, attainment=1 - min(share, MOST_SHARE)))
 
 
-def observed(
-    ease: Ease, observation: Observation, spec: FleetSpec, unreachable: float
-) -> Ease:
+def observed(ease: Ease, observation: Observation, spec: FleetSpec, unreachable: float) -> Ease:
     """After one more interval; `unreachable` is the share of requests that no fleet serves in time."""
     traffic, stale_s = observation.traffic, spec.behavior.stale_after_s
     interval_s = traffic.interval_s

@@ -70,9 +70,7 @@ def forecast(
     level_rps = float(levels[0])
     assumed_rps = level_rps * (1 + float(ndtri(PRIOR_QUANTILE)) * prior / 2) ** 2
     if samples == 0:
-        return Forecast(
-            level_rps=level_rps, rate_rps=assumed_rps, reserve_rps=0.0, samples=0.0
-        )
+        return Forecast(level_rps=level_rps, rate_rps=assumed_rps, reserve_rps=0.0, samples=0.0)
     seen = np.nan_to_num(history.rates_rps(ends_s, step_s), nan=0.0)
     hold = max(1, round(hold_s / step_s))
     ahead = history.rates_rps(ends_s + window_s, window_s)[:count]
@@ -111,9 +109,7 @@ class _Path:
         return short, float(came.sum()), held.mean(axis=-1)
 
 
-def _best(
-    paths: tuple[_Path, _Path], lag: int, hold: int, shortage: float
-) -> tuple[float, float]:
+def _best(paths: tuple[_Path, _Path], lag: int, hold: int, shortage: float) -> tuple[float, float]:
     """(m, R) that would have been cheapest, time running forth and back.
 
     Traffic that broke off may come back as it went: what fell faster than pods start counts as what rose.

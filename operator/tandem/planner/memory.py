@@ -107,9 +107,7 @@ def _memory(stored: Mapping[str, Any]) -> Memory:
             for role, wishes in stored["wishes"].items()
         },
         queued=_number(stored.get("queued", 0.0)),
-        times={
-            Role(role): Sums(*_row(sums, 3)) for role, sums in stored.get("times", {}).items()
-        },
+        times={Role(role): Sums(*_row(sums, 3)) for role, sums in stored.get("times", {}).items()},
         facts={str(name): _number(value) for name, value in stored["facts"].items()},
     )
 

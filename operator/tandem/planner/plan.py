@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tandem.api.role import Role
-from tandem.planner import calibration
+from tandem.planner import calibration, switches
 from tandem.planner import memory as memories
-from tandem.planner import switches
 from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, from_cells
 from tandem.planner.limits import Situation, limited, unknown, with_wishes
 from tandem.planner.model import Bottleneck, Clamp, Decision, Memory, Plan, Prediction

@@ -1,15 +1,19 @@
 """`tandem`: our own. The queueing model, asked about the demand that will be there when a pod is.
 
-1. Level of arrivals over one and a half lead times; a quantile of its moves within each role's lead time.
-2. The cheapest pair that meets the SLO at that rate, by the three queues in tandem.
-3. Queued prefill work that the pods in hand will not have done a lead time from now adds prefill, unless
+1. Times of engines as this fleet takes them, not as their profile tells (`planner.calibration`).
+2. A rate to be ready for within each role's lead time: a distance to the level and a standing reserve,
+   chosen by playing the last hour back (`planner.forecast`).
+3. The cheapest pair that meets the SLO at that rate, by the three queues in tandem, with as much of the
+   error budget as the misses of users leave (`planner.feedback`). Decode is eased less than prefill: with
+   feasible-first order a prefill pod too few costs the excess, a decode pod too few every TPOT.
+4. Queued prefill work that the pods in hand will not have done a lead time from now adds prefill, unless
    it waits for decode.
-4. Decode is partly known: residents that are already there need room, whatever the forecast says.
-5. For two lead times after the start only what the level itself needs is added and nothing is taken;
+5. Decode is partly known: residents that are already there need room, whatever the forecast says.
+6. For two lead times after the start only what the level itself needs is added and nothing is taken;
    later nothing is taken that was wished for within the last two lead times.
 
-Source: this project (docs/concepts/queueing-model.md). Aggressiveness: `quantile`. Fails on rare bursts
-far above their own mean that are shorter than a cold start: only a standing reserve meets those.
+Source: this project (docs/concepts/queueing-model.md). Aggressiveness: `shortage`. Fails where demand rises
+faster than pods start and nothing like it was seen within the hour: only a floor of replicas meets that.
 """
 
 from collections.abc import Mapping
@@ -45,6 +49,7 @@ HOLD = 2.0  # lead times that a fleet stands after its start, and that a lower w
 SPARE = (
     0.5  # of the error budget: prompts that no fleet serves in time may use so much of it unheeded
 )
+DECODE_EASE = 1.5  # doublings of the error budget at most, of decode
 LEAST_LEAD_S = 2.0  # warm pods: the window still holds a few arrivals
 
 PARAMETERS = MappingProxyType(
@@ -79,11 +84,13 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
     level = Demand(rate_rps=expected[Role.PREFILL].level_rps, lengths=lengths)
     unreachable = 1 - Tandem(level, spec).attainment(UNLIMITED, UNLIMITED)
     ease = feedback.observed(ease, observation, spec, unreachable)
-    spec = feedback.eased(spec, ease, unreachable)
+    strict = replace(ease, doublings=min(ease.doublings, DECODE_EASE))
+    specs = {
+        Role.PREFILL: feedback.eased(spec, ease, unreachable),
+        Role.DECODE: feedback.eased(spec, strict, unreachable),
+    }
     starts = _is_starting(observation, memory, spec)
-    sizings = _sizings(
-        expected, lengths, memory, spec, growth=ease.growth, level_only=starts
-    )
+    sizings = _sizings(expected, lengths, memory, specs, growth=ease.growth, level_only=starts)
     tandem = Tandem(level, spec)
     needs = {
         Role.PREFILL: evidence.backlog(observation, spec, tandem),
@@ -125,7 +132,7 @@ def _sizings(
     expected: Mapping[Role, Forecast],
     lengths: LengthMix,
     memory: Memory,
-    spec: FleetSpec,
+    specs: Mapping[Role, FleetSpec],
     *,
     growth: float,
     level_only: bool,
@@ -135,11 +142,11 @@ def _sizings(
     rates = {
         role: growth * (e.level_rps if level_only else e.rate_rps) for role, e in expected.items()
     }
-    answers = {
-        rate: size(Demand(rate_rps=rate, lengths=lengths, arrival_ca2=ca2), spec, spare=SPARE)
-        for rate in sorted(set(rates.values()))
-    }
-    return {role: answers[rate] for role, rate in rates.items()}
+    answers: dict[Role, Sizing] = {}
+    for role, rate_rps in rates.items():
+        demand = Demand(rate_rps=rate_rps, lengths=lengths, arrival_ca2=ca2)
+        answers[role] = size(demand, specs[role], spare=SPARE)
+    return answers
 
 
 def _is_starting(observation: Observation, memory: Memory, spec: FleetSpec) -> bool:
@@ -180,7 +187,7 @@ POLICY = Policy(
     aggressiveness=Aggressiveness(
         parameter="shortage", sweep=(0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0)
     ),
-    fails_where="rare bursts far above their mean and shorter than a cold start",
+    fails_where="a rise faster than a cold start, the first of its kind within the hour",
     parameters=PARAMETERS,
     own_order="feasible-first",
 )
