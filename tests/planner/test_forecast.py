@@ -116,4 +116,4 @@ def test_a_forecast_is_finite_and_little_beyond_what_was_seen(
 ) -> None:
     found = told(rates, interval_s=interval_s, shortage=shortage, prior=prior)
     assert np.isfinite([found.level_rps, found.rate_rps, found.reserve_rps]).all()
-    assert 0 <= found.rate_rps <= max(max(rates), found.level_rps) * (1 + prior / 2) ** 2 + 1e-9
+    assert 0 <= found.rate_rps <= max(*rates, found.level_rps) * (1 + prior / 2) ** 2 + 1e-9

@@ -6,7 +6,8 @@ import pytest
 
 from tandem.errors import InvalidInputError
 from tandem.traces.generate import generate
-from tandem.traces.named import LOADS, built_in, load
+from tandem.traces.load_names import LOADS
+from tandem.traces.named import CHARACTERS, built_in, load
 from tandem.traces.statistics import statistics
 
 
@@ -78,3 +79,7 @@ def test_what_is_neither_file_nor_name_is_refused_with_the_names() -> None:
         load("sine")
     with pytest.raises(InvalidInputError, match=r"--like: 'sine'.*sine-10528, bursty"):
         built_in("sine", seed=1)
+
+
+def test_every_load_is_named_where_names_are_listed() -> None:
+    assert tuple(CHARACTERS) == LOADS

@@ -47,7 +47,7 @@ class Ease:
     @property
     def growth(self) -> float:
         """What to multiply a rate by where a tighter budget alone would not do."""
-        return 2.0 ** (GROWTH * max(-self.doublings, 0.0))
+        return float(2.0 ** (GROWTH * max(-self.doublings, 0.0)))
 
 
 def eased(spec: FleetSpec, ease: Ease, unreachable: float) -> FleetSpec:

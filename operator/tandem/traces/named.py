@@ -23,6 +23,7 @@ from tandem.traces.character import Character, generated
 from tandem.traces.conversations import ConversationLaw
 from tandem.traces.generate import AZURE_INPUT, AZURE_OUTPUT, BUSY, NAME, character
 from tandem.traces.lengths import LengthLaw
+from tandem.traces.load_names import LOADS
 from tandem.traces.model import Trace
 from tandem.traces.read import read_trace
 from tandem.traces.waves import Wave
@@ -69,7 +70,6 @@ CHARACTERS: Mapping[str, Character] = MappingProxyType(
         ),
     }
 )
-LOADS = tuple(CHARACTERS)
 
 
 def built_in(name: str, seed: int, field: str = "--like") -> Trace:

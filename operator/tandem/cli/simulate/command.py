@@ -4,24 +4,25 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tandem.api.policy_names import COMPARED_POLICY_NAMES, QUEUE_ORDERS
 from tandem.api.role import Role
 from tandem.cli import main, options, reachable, scenario_file
-from tandem.cli.simulate import features, flags, inputs, interrupt, table
+from tandem.cli.simulate import flags
 from tandem.perf.truth import NAMES as TRUTHS
 from tandem.planner.spec import FleetSpec, Slo
 from tandem.simulator.features import ClusterFeatures, EngineFeatures, Handover
-from tandem.simulator.report import report
-from tandem.simulator.result import Result
-from tandem.simulator.run import simulate
 from tandem.simulator.scenario import CLOSED, KERNELS, Scenario
-from tandem.traces.named import LOADS
+from tandem.traces.load_names import LOADS
 
-_ORDERS = (*QUEUE_ORDERS, features.ORDERED_BY_CLASS)
+if TYPE_CHECKING:
+    from tandem.simulator.result import Result
+
+# What needs NumPy or Rich is imported by who uses it: `--help` and a mistake do without.
+_ORDERS = (*QUEUE_ORDERS, flags.ORDERED_BY_CLASS)
 _Size = Annotated[int | None, typer.Option(help="Replicas at the start.")]
 _Profile = Annotated[str | None, typer.Option(help="Of this role; --profile if not given.")]
 _Low = Annotated[int | None, typer.Option(help="Fewest replicas; 1 if not given.")]
@@ -49,7 +50,7 @@ def run(
     ] = 0.99,
     policy: Annotated[
         str, typer.Option(help=f"Who scales: {', '.join(COMPARED_POLICY_NAMES)}.")
-    ] = inputs.STATIC,
+    ] = flags.STATIC,
     param: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE of the policy; may be repeated.")
     ] = None,
@@ -112,6 +113,8 @@ def run(
     scenario_path: scenario_file.Option = None,  # noqa: ARG001 - stands in for flags before they are read
 ) -> None:
     """Replay a trace against a simulated fleet: the real planner and router, virtual time."""
+    from tandem.cli.simulate import features, inputs, table  # noqa: PLC0415
+
     options.one_of("--policy", policy, COMPARED_POLICY_NAMES)
     options.one_of("--order", order, _ORDERS)
     options.one_of("--kernel", kernel, list(KERNELS))
@@ -183,14 +186,18 @@ def run(
         raise typer.Exit(main.INTERRUPTED)
 
 
-def _played(scenario: Scenario) -> tuple[Result, dict[str, Any]]:
+def _played(scenario: Scenario) -> "tuple[Result, dict[str, Any]]":
+    from tandem.cli.simulate import interrupt, table  # noqa: PLC0415
+    from tandem.simulator.report import report  # noqa: PLC0415
+    from tandem.simulator.run import simulate  # noqa: PLC0415
+
     with table.progress(shown=sys.stderr.isatty()) as told, interrupt.noticed() as stop:
         began_s = time.perf_counter()
         result = simulate(scenario, told, stop)
         return result, report(result, time.perf_counter() - began_s)
 
 
-def _write(result: Result, page: Path | None, timeline: Path | None) -> None:
+def _write(result: "Result", page: Path | None, timeline: Path | None) -> None:
     """The files that were asked for; what draws them is imported only then."""
     if page is not None:
         from tandem.simulator.pages import run_page  # noqa: PLC0415

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from tandem.api import duration
 from tandem.api.role import Role
 from tandem.cli import options
-from tandem.cli.simulate.flags import FAIL, POOL, SHARED
+from tandem.cli.simulate.flags import FAIL, ORDERED_BY_CLASS, POOL, SHARED
 from tandem.errors import InvalidInputError
 from tandem.perf.engine_profile import EngineProfile
 from tandem.perf.library import profile as library_profile
@@ -14,8 +14,6 @@ from tandem.perf.truth import truth
 from tandem.simulator.features import Encode, Failure, Pool
 from tandem.traces.model import Trace
 from tandem.traces.statistics import block_tokens
-
-ORDERED_BY_CLASS = "class"
 
 _BYTES = re.compile(r"(\d+(?:\.\d+)?)([kMGT]?)B(?:/s)?")
 _POWERS = {"": 0, "k": 1, "M": 2, "G": 3, "T": 4}

@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 SHARED = "shared"
+STATIC = "static"
+ORDERED_BY_CLASS = "class"
 
 PodSpread = Annotated[float, typer.Option(help="Variation of pods' speeds; 0: all alike.")]
 PromptSpread = Annotated[float, typer.Option(help="Variation of the time of prompts; 0: none.")]

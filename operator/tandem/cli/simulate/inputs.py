@@ -7,6 +7,7 @@ from tandem.api import duration
 from tandem.api.role import Role
 from tandem.cli import options
 from tandem.cli.simulate.features import same_kv
+from tandem.cli.simulate.flags import STATIC
 from tandem.errors import InvalidInputError
 from tandem.perf.engine_profile import EngineProfile
 from tandem.perf.library import profile as library_profile
@@ -19,7 +20,6 @@ from tandem.traces.model import Trace
 from tandem.traces.named import load
 from tandem.traces.scale import at_rate, window
 
-STATIC = "static"
 _GENERATED_S = 600.0
 _MOVING = "used together with a --policy that moves replicas"
 _MOST = 64  # the planner's own default bound

@@ -7,8 +7,9 @@ import typer
 
 from tandem.cli import options
 from tandem.errors import InvalidInputError
+from tandem.traces.load_names import LOADS
 from tandem.traces.model import Trace
-from tandem.traces.named import LOADS, load
+from tandem.traces.named import load
 from tandem.traces.write import NAMES, check_name, write_trace
 
 FIELD = "TRACE"

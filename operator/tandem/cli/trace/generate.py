@@ -13,7 +13,8 @@ from tandem.traces.arrivals import BURST_S, ArrivalLaw, burst_variance
 from tandem.traces.character import Character, EncodeLaw, check, generated
 from tandem.traces.conversations import ConversationLaw
 from tandem.traces.lengths import LengthLaw
-from tandem.traces.named import CHARACTERS, CONVERSATIONS, LOADS
+from tandem.traces.load_names import LOADS
+from tandem.traces.named import CHARACTERS, CONVERSATIONS
 from tandem.traces.waves import Wave
 
 _Number = float | None

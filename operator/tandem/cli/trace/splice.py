@@ -9,7 +9,7 @@ from tandem.cli.trace import files
 from tandem.errors import InvalidInputError
 from tandem.traces.arrange import mix as mixed
 from tandem.traces.arrange import splice as spliced
-from tandem.traces.named import LOADS
+from tandem.traces.load_names import LOADS
 
 _TWO = 2
 _Sources = Annotated[

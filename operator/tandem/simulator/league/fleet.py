@@ -147,9 +147,10 @@ def _as_it_is(conditions: Conditions) -> FleetSpec:
         for batch in powers[:_BATCH_POWERS]
         for tokens in powers[_LEAST_CONTEXT_POWER:]
     ]
-    fits = {"prefill": fit_prefill(prompts).cost, "decode": fit_decode(batches).cost}
+    prefill, decode = fit_prefill(prompts).cost, fit_decode(batches).cost
     roles = {
-        role: replace(row, profile=replace(row.profile, **fits)) for role, row in spec.roles.items()
+        role: replace(row, profile=replace(row.profile, prefill=prefill, decode=decode))
+        for role, row in spec.roles.items()
     }
     return replace(spec, roles=roles)
 
