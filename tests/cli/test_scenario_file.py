@@ -36,11 +36,11 @@ def test_a_file_says_what_flags_say(capsys: pytest.CaptureFixture[str], tmp_path
     """Texts, whole numbers, numbers and lists, by the names of the flags."""
     path = file(
         tmp_path,
-        FIXED + "policy: tandem\nmax-decode: 3\nrate: 3\nparam: [quantile=0.9]\ncold-start: 30s\n",
+        FIXED + "policy: tandem\nmax-decode: 3\nrate: 3\nparam: [shortage=0.01]\ncold-start: 30s\n",
     )
     flags = ["--profile", "h200-llama-3.1-8b-fp8-tp1", "--prefill", "1", "--decode", "1"]
     flags += ["--duration", "20s", "--policy", "tandem", "--max-decode", "3", "--rate", "3"]
-    flags += ["--param", "quantile=0.9", "--cold-start", "30s"]
+    flags += ["--param", "shortage=0.01", "--cold-start", "30s"]
     assert figures(capsys, "--scenario", path) == figures(capsys, *flags)
 
 
@@ -65,7 +65,7 @@ def test_flags_win_over_the_file(capsys: pytest.CaptureFixture[str], tmp_path: P
         pytest.param("rate:", ["scenario.yaml: rate", "None", "a number"], id="nothing"),
         pytest.param("ttft: 2", ["scenario.yaml: ttft", "2", "a text"], id="a number for a duration"),
         pytest.param("json: 1", ["scenario.yaml: json", "1", "true or false"], id="1 is no true"),
-        pytest.param("param: quantile=0.9", ["scenario.yaml: param", "a list"], id="one for a list"),
+        pytest.param("param: shortage=0.01", ["scenario.yaml: param", "a list"], id="one for a list"),
         pytest.param("param: [1]", ["scenario.yaml: param", "[1]", "a list"], id="a list of numbers"),
         pytest.param("seed: 1\nseed: 2", ["scenario.yaml: seed", "2 values"], id="twice"),
         pytest.param("- seed", ["--scenario", "a mapping"], id="a list"),
