@@ -1,6 +1,6 @@
 """Timelines of one engine, calculated by hand to the nanosecond."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import pytest
@@ -86,7 +86,7 @@ def load(made: Engine) -> Sequence:
     return taken
 
 
-def keys(sequences: tuple[Sequence, ...]) -> list[str]:
+def keys(sequences: Iterable[Sequence]) -> list[str]:
     return [one.key for one in sequences]
 
 
@@ -101,7 +101,8 @@ def test_one_prompt_and_its_tokens() -> None:
     assert not after_prompt.finished
     second, after_second = step(made)
     assert second.seconds == pytest.approx(0.005 + 0.001 + 51e-5, abs=NS)
-    assert not (after_second.prefilled or after_second.finished)
+    assert not after_second.prefilled
+    assert not after_second.finished
     third, after_third = step(made)
     assert third.seconds == pytest.approx(0.005 + 0.001 + 52e-5, abs=NS)
     assert keys(after_third.finished) == ["a"]
@@ -182,7 +183,8 @@ def test_a_remote_prompt_joins_without_being_computed_and_recomputes_its_last_to
     first, outcome = step(made)
     assert first.seconds == pytest.approx(0.005 + 0.001 + 50e-5, abs=NS)
     assert first.chunks == ()
-    assert not (outcome.prefilled or outcome.finished), "it emitted its first token of two"
+    assert not outcome.prefilled, "it emitted its first token of two"
+    assert not outcome.finished
     second, outcome = step(made)
     assert second.seconds == pytest.approx(0.005 + 0.001 + 51e-5, abs=NS)
     assert keys(outcome.finished) == ["a"]
@@ -452,7 +454,8 @@ def test_an_abort_leaves_nothing_behind_when_the_sequence(
     made.release("x")
     if "is_in_" in situation.__name__:
         ended = made.end()
-        assert not (ended.prefilled or ended.finished)
+        assert not ended.prefilled
+        assert not ended.finished
     assert made.begin() is None
     assert (made.blocks_free, made.unfinished, made.running) == (made.blocks_total, 0, 0)
     made.add(sequence("x", 50, 1))
