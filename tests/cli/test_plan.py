@@ -244,6 +244,7 @@ def test_a_search_with_a_rate_finds_the_fewest_accelerators(
 
 
 @pytest.mark.data
+@pytest.mark.usefixtures("data_folder")
 def test_tables_add_other_tensor_parallelisms(capsys: pytest.CaptureFixture[str]) -> None:
     found = options_of(capsys, "--budget-accelerators", "16", "--rate", "40", "--tpot", "4ms")
 

@@ -7,7 +7,6 @@ import pytest
 
 from tandem.api.role import Role
 from tandem.cli import main
-from tandem.cli.simulate import command
 from tandem.simulator import run
 from tandem.simulator.features import (
     ClusterFeatures,
@@ -40,12 +39,13 @@ def trace(tmp_path: Path) -> str:
 def played(monkeypatch: pytest.MonkeyPatch) -> list[Scenario]:
     """The scenarios that the command has simulated."""
     seen: list[Scenario] = []
+    real = run.simulate
 
     def simulate(scenario: Scenario, *others: Any) -> Result:
         seen.append(scenario)
-        return run.simulate(scenario, *others)
+        return real(scenario, *others)
 
-    monkeypatch.setattr(command, "simulate", simulate)
+    monkeypatch.setattr(run, "simulate", simulate)
     return seen
 
 
