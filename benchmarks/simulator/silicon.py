@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tandem.api.role import Role
-from tandem.perf.engine import Engine, Outcome
+from tandem.perf.engine import Engine
 from tandem.perf.engine_profile import EngineProfile
 from tandem.perf.library import profile
 from tandem.perf.sequence import Sequence
+from tandem.perf.step import Outcome
 from tandem.perf.step_times import StepTimes
 from tandem.planner.spec import FleetSpec, RoleSpec, Slo
 from tandem.simulator.run import simulate

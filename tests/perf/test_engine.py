@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.errors import InvalidInputError
-from tandem.perf.engine import Engine, Outcome, Step
+from tandem.perf.engine import Engine
 from tandem.perf.engine_profile import (
     DecodeCost,
     EngineProfile,
@@ -17,6 +17,7 @@ from tandem.perf.engine_profile import (
     TransferCost,
 )
 from tandem.perf.sequence import Sequence, Stage
+from tandem.perf.step import Outcome, Step
 
 NS = 1e-9
 

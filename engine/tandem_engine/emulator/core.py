@@ -9,9 +9,10 @@ from asyncio import get_running_loop
 from collections.abc import Callable
 from time import monotonic
 
-from tandem.perf.engine import Engine, Step
+from tandem.perf.engine import Engine
 from tandem.perf.engine_profile import EngineProfile
 from tandem.perf.sequence import Sequence, Stage
+from tandem.perf.step import Step
 from tandem_engine.emulator.call import Call
 from tandem_engine.emulator.counts import Counts
 from tandem_engine.emulator.lease import Leases

@@ -17,7 +17,8 @@ from tandem.simulator.clock import Clock
 from tandem.simulator.encoders import Encoders
 from tandem.simulator.flight import Flight, Outcome
 from tandem.simulator.measure import Measurements
-from tandem.simulator.pod import EnginePod, PodEvents
+from tandem.simulator.pod import EnginePod
+from tandem.simulator.pod_events import PodEvents
 from tandem.simulator.reception import Reception
 from tandem.simulator.scenario import Scenario
 from tandem.traces.request import TraceRequest

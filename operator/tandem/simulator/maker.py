@@ -8,7 +8,8 @@ from tandem.perf.engine_profile import EngineProfile
 from tandem.perf.step_times import StepTimes
 from tandem.simulator.clock import Clock
 from tandem.simulator.noise import NoisyTimes
-from tandem.simulator.pod import EnginePod, PodEvents
+from tandem.simulator.pod import EnginePod
+from tandem.simulator.pod_events import PodEvents
 from tandem.simulator.scenario import KERNELS, Scenario
 from tandem.simulator.starts import StartTimes
 
