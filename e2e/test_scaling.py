@@ -13,12 +13,14 @@ pytestmark = pytest.mark.e2e
 CALM_RPS = 0.5
 BUSY_S = (4.0, 26.0)  # when requests of the other kind come on top
 OVER_S = 44.0
+COLD_START_S = 2.0
+BACK_S = 180.0  # a burst is stood ready for, for 36 cold starts
 
 
 def test_longer_answers_scale_decode_alone_and_longer_prompts_prefill_alone(fleet: Fleet) -> None:
     answers, prompts = (Fleet(fleet.box, fleet.namespace, name) for name in ("answers", "prompts"))
     fleet.apply(
-        profile(cold_start_s=3.0),
+        profile(cold_start_s=COLD_START_S),
         emulated("answers", slo=slo("1500ms", "40ms")),
         emulated("prompts", slo=slo("1s", "80ms")),
     )
@@ -32,7 +34,7 @@ def test_longer_answers_scale_decode_alone_and_longer_prompts_prefill_alone(flee
         prompts.until("a second prefill pod", lambda: ready(prompts)["prefill"] > 1)
         answers.until("a second decode pod", lambda: ready(answers)["decode"] > 1)
         for each in (prompts, answers):
-            each.until("both roles are as before", lambda: each.replicas() == (1, 1), 90)  # noqa: B023
+            each.until("both roles are as before", lambda: each.replicas() == (1, 1), BACK_S)  # noqa: B023
 
     assert roles_of(told_steps(answers)) == {"decode"}
     assert roles_of(told_steps(prompts)) == {"prefill"}

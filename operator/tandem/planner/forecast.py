@@ -7,7 +7,8 @@ reserve R stands whatever the level is. Both are chosen together, anew at each l
 of them back over the last hour, forth and backwards in time: of those that would have left no more than the share `shortage` of all
 arrivals beyond what was ready, the one that would have cost least. So a fleet whose traffic is nearly
 stationary stands still, one that sees rare bursts keeps a reserve for them, one whose traffic drifts
-follows it, and nobody says which of them it is. Arrivals beyond what is ready weigh by their number: a
+follows it, and nobody says which of them it is. The hour is one of 100 s cold starts: where pods start
+sooner less is played back, for a burst costs less and a reserve as much. Arrivals beyond what is ready weigh by their number: a
 burst counts for as much as it brings.
 
 Square roots, because counts of a Poisson stream then have the same spread at any rate, and because
@@ -26,6 +27,7 @@ from tandem.planner.demand import Floats
 from tandem.planner.history import History
 from tandem.planner.memory import Rates
 
+HORIZON = 36.0  # lead times that are played back, an hour at 100 s: what starts soon need not stand by long
 MOST_STEP_S = 30.0  # between two moments that are played back; as coarse as what is remembered
 STEPS_A_LEAD = 3.0
 PRIOR_SAMPLES = 4.0  # independent lead times after which the prior has half the say
@@ -59,7 +61,8 @@ def forecast(
         return None
     history = History(rates)
     step_s = min(max(lead_s / STEPS_A_LEAD, 1.0), MOST_STEP_S)
-    ends_s = np.arange(history.end_s, history.end_s - history.span_s, -step_s)
+    span_s = min(history.span_s, HORIZON * lead_s)
+    ends_s = np.arange(history.end_s, history.end_s - span_s, -step_s)
     levels = history.rates_rps(ends_s, window_s)
     if not len(levels) or not np.isfinite(levels[0]):
         return None
