@@ -103,8 +103,8 @@ class _Path:
         roots = np.sqrt(np.where(known, self.levels, 0.0))
         follows = (roots[None, :] + moves[:, None]) ** 2
         ready = np.maximum(follows[:, None, :], reserves[None, :, None])
-        held = np.minimum(ready, most_rps)
-        ready = held.copy()
+        ready = np.minimum(ready, most_rps)
+        held = ready.copy()
         for older in range(1, min(hold, len(roots) - 1) + 1):
             np.maximum(held[..., :-older], ready[..., older:], out=held[..., :-older])
         came = np.where(known[lag:], self.seen[: len(self.seen) - lag], 0.0)

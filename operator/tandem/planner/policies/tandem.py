@@ -42,7 +42,7 @@ from tandem.planner.policies.proposal import (
 )
 from tandem.planner.queueing.tandem import UNLIMITED, Tandem
 from tandem.planner.sizing import Sizing, size
-from tandem.planner.spec import FleetSpec
+from tandem.planner.spec import FleetSpec, Slo
 
 WINDOW = 1.5  # lead times over which the level is taken; one would chase bursts that end before pods start
 HOLD = 2.0  # lead times that a fleet stands after its start, and that a lower wish must stand
@@ -81,8 +81,8 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
         return replace(
             held(observation, f"{why}, so there is nothing to size for"), facts=memory.facts
         )
-    level = Demand(rate_rps=expected[Role.PREFILL].level_rps, lengths=lengths)
-    unreachable = 1 - Tandem(level, spec).attainment(UNLIMITED, UNLIMITED)
+    tandem = Tandem(Demand(rate_rps=expected[Role.PREFILL].level_rps, lengths=lengths), spec)
+    unreachable = 1 - tandem.attainment(UNLIMITED, UNLIMITED)
     ease = feedback.observed(ease, observation, spec, unreachable)
     strict = replace(ease, doublings=min(ease.doublings, DECODE_EASE))
     specs = {
@@ -91,7 +91,6 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
     }
     starts = _is_starting(observation, memory, spec)
     sizings = _sizings(expected, lengths, memory, specs, growth=ease.growth, level_only=starts)
-    tandem = Tandem(level, spec)
     needs = {
         Role.PREFILL: evidence.backlog(observation, spec, tandem),
         Role.DECODE: evidence.residents(observation, spec, tandem),
@@ -112,20 +111,21 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
 
 
 def _expected(memory: Memory, spec: FleetSpec, ease: Ease) -> Mapping[Role, Forecast] | None:
-    """The forecast at each role's lead time; None before the first arrivals were seen."""
+    """The forecast at each role's lead time, which roles may share; None before arrivals were seen."""
+    leads_s = {role: spec.roles[role].lead_time_s for role in Role}
     expected = {
-        role: forecast(
+        lead_s: forecast(
             memory.rates,
             window_s=WINDOW * _lead_s(spec),
-            lead_s=spec.roles[role].lead_time_s,
+            lead_s=lead_s,
             hold_s=HOLD * _lead_s(spec),
             shortage=parameter(spec, PARAMETERS, "shortage") * 2.0**ease.doublings,
             prior=parameter(spec, PARAMETERS, "spread"),
         )
-        for role in Role
+        for lead_s in sorted(set(leads_s.values()))
     }
-    known = {role: each for role, each in expected.items() if each is not None}
-    return known if len(known) == len(expected) else None
+    known = {lead_s: each for lead_s, each in expected.items() if each is not None}
+    return {role: known[leads_s[role]] for role in Role} if len(known) == len(expected) else None
 
 
 def _sizings(
@@ -137,16 +137,18 @@ def _sizings(
     growth: float,
     level_only: bool,
 ) -> Mapping[Role, Sizing]:
-    """The answer at each role's own rate; roles of one lead time share it."""
+    """The answer at each role's own rate and aim; roles that have both in common share it."""
     ca2 = min(memory.dispersion, MOST_ARRIVAL_CA2)
     rates = {
         role: growth * (e.level_rps if level_only else e.rate_rps) for role, e in expected.items()
     }
-    answers: dict[Role, Sizing] = {}
-    for role, rate_rps in rates.items():
-        demand = Demand(rate_rps=rate_rps, lengths=lengths, arrival_ca2=ca2)
-        answers[role] = size(demand, specs[role], spare=SPARE)
-    return answers
+    asked = {role: (rate_rps, specs[role].slo) for role, rate_rps in rates.items()}
+    answers: dict[tuple[float, Slo], Sizing] = {}
+    for role, of in asked.items():
+        if of not in answers:
+            demand = Demand(rate_rps=rates[role], lengths=lengths, arrival_ca2=ca2)
+            answers[of] = size(demand, specs[role], spare=SPARE)
+    return {role: answers[of] for role, of in asked.items()}
 
 
 def _is_starting(observation: Observation, memory: Memory, spec: FleetSpec) -> bool:
