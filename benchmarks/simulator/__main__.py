@@ -14,8 +14,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from tandem import compiled
+
+if TYPE_CHECKING:  # what they import must come after `compiled.use`
+    from benchmarks.simulator.scale import Scale
+    from benchmarks.simulator.speed import Speed
 
 FASTEST_PEER_RPS = 5_149  # NVIDIA Dynamo's replay on the same work (research: peers measured)
 
@@ -70,7 +75,7 @@ def bars(*, quick: bool) -> Iterator[Bar]:
             yield Bar(f"mean of {name} at rho {rho}", "within 1 %", f"{found.error:+.2%}", met)
 
 
-def _speed(found: "speed.Speed") -> Iterator[Bar]:  # type: ignore[name-defined]  # noqa: F821
+def _speed(found: "Speed") -> Iterator[Bar]:
     rate = found.requests_per_s
     yield Bar(
         "requests/s, Azure conversation, 4 + 4 pods",
@@ -92,7 +97,7 @@ def _speed(found: "speed.Speed") -> Iterator[Bar]:  # type: ignore[name-defined]
     )
 
 
-def _million(found: "scale.Scale") -> Iterator[Bar]:  # type: ignore[name-defined]  # noqa: F821
+def _million(found: "Scale") -> Iterator[Bar]:
     yield Bar("1 M requests on 64 pods", "< 30 s", f"{found.cpu_s:.1f} s", found.cpu_s < 30)
     gib = found.peak_bytes / 2**30
     yield Bar("  their memory, trace and all", "< 1 GB", f"{gib:.2f} GB", found.peak_bytes < 1e9)
