@@ -25,7 +25,9 @@ class Prediction:
     """What a fleet of given size would do with a given demand.
 
     Quantiles are in seconds, at `QUANTILES`; infinite where a stage is overloaded. Utilisations are
-    shares: `prefill`, `link`, `decode` of time, `kv` of decode KV capacity at its mean.
+    shares: `prefill`, `link`, `decode` of time, `kv` of decode KV capacity at its mean. `preempted` is the
+    share of requests that decode has to compute again for want of KV, `held_up` the share of the time that
+    prefill pods have no room for a prompt because decode has not taken what they computed.
     """
 
     attainment: float
@@ -33,6 +35,8 @@ class Prediction:
     tpot_s: tuple[float, ...]
     utilisation: Mapping[str, float]
     bottleneck: Bottleneck
+    preempted: float = 0.0
+    held_up: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from tandem.planner.demand import Demand, Floats
 from tandem.planner.model import QUANTILES, Bottleneck, Prediction
 from tandem.planner.queueing import headroom
 from tandem.planner.queueing.grid import Grid
-from tandem.planner.queueing.tandem import LEAST_SHARE, Tandem, first_step
+from tandem.planner.queueing.tandem import LEAST_SHARE, UNLIMITED, Tandem, first_step
 from tandem.planner.spec import FleetSpec
 
 TTFT_CELLS = 1024
@@ -32,18 +32,20 @@ def of(tandem: Tandem, prefills: int, decodes: int) -> Prediction:
     return Prediction(
         attainment=tandem.attainment(prefills, decodes),
         ttft_s=ttft_quantiles_s(tandem, prefills, decodes),
-        tpot_s=tpot_quantiles_s(tandem, decodes),
+        tpot_s=tpot_quantiles_s(tandem, decodes, prefills),
         utilisation=utilisation(tandem, prefills, decodes),
         bottleneck=headroom.bottleneck(growth),
+        preempted=tandem.decode(decodes, prefills).pool.preempted,
+        held_up=tandem.held_up(prefills, decodes),
     )
 
 
 def ttft_quantiles_s(tandem: Tandem, prefills: int, decodes: int) -> tuple[float, ...]:
     """TTFT at `QUANTILES`, from the convolution of all its parts."""
-    wait, stage = tandem.wait(prefills), tandem.decode(decodes)
-    path_s, weights = tandem.path_s(decodes), tandem.lengths.weights
+    wait, stage = tandem.wait(prefills, decodes), tandem.decode(decodes, prefills)
+    path_s, weights = tandem.paths_s(stage.link, stage.transfer_s, tandem.lengths.weights)
     waits = [wait, stage.pool.admission] if tandem.first_by_decode else [wait]
-    if any(each.is_endless for each in waits) or stage.link >= 1:
+    if any(each.is_endless for each in waits) or stage.link.excess == inf:
         return (inf,) * len(QUANTILES)
     span_s = float(path_s.max()) + sum(each.quantile_s(REACH) for each in waits)
     grid = Grid.over(span_s + 2 * float(stage.pool.step_s[-1]), TTFT_CELLS)
@@ -56,9 +58,9 @@ def ttft_quantiles_s(tandem: Tandem, prefills: int, decodes: int) -> tuple[float
     return _tuple(grid.quantile_s(total, np.array(QUANTILES)))
 
 
-def tpot_quantiles_s(tandem: Tandem, decodes: int) -> tuple[float, ...]:
+def tpot_quantiles_s(tandem: Tandem, decodes: int, prefills: int = UNLIMITED) -> tuple[float, ...]:
     """TPOT at `QUANTILES`, over requests of two tokens and more."""
-    pool, weights = tandem.decode(decodes).pool, tandem.lengths.weights
+    pool, weights = tandem.decode(decodes, prefills).pool, tandem.lengths.weights
     long = weights * (tandem.lengths.output_tokens > 1)
     if not long.any():
         return (0.0,) * len(QUANTILES)
@@ -78,13 +80,13 @@ def tpot_quantiles_s(tandem: Tandem, decodes: int) -> tuple[float, ...]:
 
 def utilisation(tandem: Tandem, prefills: int, decodes: int) -> Mapping[str, float]:
     """Shares: prefill and link of time, decode of the tokens it can give at the TPOT target, KV of room."""
-    stage, work = tandem.decode(decodes), tandem.decode_work
+    stage, work = tandem.decode(decodes, prefills), tandem.decode_work
     residents = max(headroom.most_residents(tandem), 1.0)
     most_tokens_per_s = decodes * residents / work.step_s(residents)
     capacity = tandem.profiles[Role.DECODE].kv.capacity_tokens
     return {
         "prefill": tandem.rate_rps * tandem.prefill_work.mean_s / prefills,
-        "link": stage.link,
+        "link": stage.link.use,
         "decode": tandem.rate_rps * work.mean_steps / most_tokens_per_s,
         "kv": stage.pool.kv_tokens / capacity,
     }

@@ -10,6 +10,7 @@ from math import inf, sqrt
 import numpy as np
 from scipy.special import ndtri
 
+from tandem.api.role import Role
 from tandem.planner.model import Bottleneck
 from tandem.planner.queueing import prefill
 from tandem.planner.queueing.tandem import Tandem
@@ -26,14 +27,18 @@ def growth(tandem: Tandem, prefills: int, decodes: int) -> Mapping[Bottleneck, f
     slack_s = _ttft_slack_s(tandem, decodes)
     work = tandem.decode_work
     contexts = 1 + work.context_variance / work.context_tokens**2
+    holds_back = _pinned(tandem, prefills, decodes)
     return {
         Bottleneck.PREFILL_COMPUTE: _prefill(tandem, prefills, slack_s),
-        Bottleneck.KV_TRANSFER: _link(tandem, decodes, slack_s),
+        Bottleneck.KV_TRANSFER: min(
+            _link(tandem, prefills, decodes, slack_s), holds_back[Bottleneck.KV_TRANSFER]
+        ),
         Bottleneck.DECODE_COMPUTE: _held(
             tandem, decodes, most_residents(tandem), work.heavy_s / work.resident_s
         ),
-        Bottleneck.DECODE_KV: _held(
-            tandem, decodes, work.kv_tokens / work.context_tokens, contexts
+        Bottleneck.DECODE_KV: min(
+            _held(tandem, decodes, work.kv_tokens / work.context_tokens, contexts),
+            holds_back[Bottleneck.DECODE_KV],
         ),
     }
 
@@ -73,12 +78,30 @@ def _prefill(tandem: Tandem, prefills: int, slack_s: float) -> float:
     return float(reached) / tandem.rate_rps
 
 
-def _link(tandem: Tandem, decodes: int, slack_s: float) -> float:
+def _link(tandem: Tandem, prefills: int, decodes: int, slack_s: float) -> float:
     """The growth at which stretching the mean transfer, x/(1 − ρ), uses up the slack."""
     if not tandem.first_by_decode:
         slack_s = tandem.slo.tpot_s * max(tandem.lengths.mean_output - 1, 0.0)
     mean_s = tandem.link_work.mean_s
-    return slack_s / (slack_s + mean_s) / tandem.decode(decodes).link
+    return slack_s / (slack_s + mean_s) / tandem.decode(decodes, prefills).link.use
+
+
+def _pinned(tandem: Tandem, prefills: int, decodes: int) -> Mapping[Bottleneck, float]:
+    """The growth at which KV that decode has not taken fills prefill pods, by why it has not.
+
+    Prefill stands still then, and is not what lacks: the transfer or the wait for decode's KV is,
+    whichever is longer.
+    """
+    stage = tandem.decode(decodes, prefills)
+    waits_s = stage.pool.admission.mean_s
+    moves_s = float(tandem.lengths.weights @ stage.transfer_s)
+    room = prefills * tandem.profiles[Role.PREFILL].kv.capacity_tokens
+    growth = room / max(stage.pinned_tokens, 1.0)
+    by_wait = waits_s > moves_s
+    return {
+        Bottleneck.KV_TRANSFER: inf if by_wait else growth,
+        Bottleneck.DECODE_KV: growth if by_wait else inf,
+    }
 
 
 def _held(tandem: Tandem, decodes: int, most: float, spread: float) -> float:
