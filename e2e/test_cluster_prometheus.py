@@ -140,6 +140,7 @@ def test_every_rule_is_evaluated_and_what_rules_record_is_there(loaded: Watched)
     assert 0 < float(attained["value"][1]) <= 1
 
 
+@pytest.mark.full  # half a minute
 def test_without_its_prometheus_a_fleet_is_held_and_goes_on_when_it_is_back(
     loaded: Watched,
 ) -> None:
