@@ -9,8 +9,11 @@ import pytest
 import requests
 from e2e.cluster.places import BoxError
 from e2e.fleet import MODEL, ROLES, Fleet, emulated
+from e2e.gateway_process import metric
 from e2e.manifests import NAMESPACE
 from e2e.traffic import steady
+
+from tandem.cluster import series
 
 pytestmark = pytest.mark.e2e
 
@@ -164,7 +167,9 @@ def test_a_fleet_deleted_without_an_operator_finishes_its_streams_and_is_gone(fl
     try:
         for stream in streams:
             stream.start()
-        time.sleep(1)
+        fleet.until(
+            "all stream", lambda: metric(fleet.url, series.IN_FLIGHT, role="decode") == len(streams)
+        )
         fleet.kubectl("delete", "dllm", "chat")
         for stream in streams:
             stream.join(60)
