@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from tandem.api.role import Role
 from tandem.errors import InvalidInputError
+from tandem.planner.forecast import Forecast
 from tandem.planner.model import Memory, RunnerUp
 from tandem.planner.observation import Observation
 from tandem.planner.spec import FleetSpec
@@ -26,6 +27,7 @@ class Proposal:
         facts: numbers of the policy's own, finite; the next tick finds these and no others in its memory.
         switches: ready pods that change their role, (from, to) each; `wishes` are those afterwards.
         warm: pods per role that stand by, started, beside the wishes.
+        expected: what is forecast for each role, of a policy that forecasts.
 
     """
 
@@ -38,6 +40,7 @@ class Proposal:
     facts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     switches: tuple[tuple[Role, Role], ...] = ()
     warm: Mapping[Role, int] = field(default_factory=lambda: MappingProxyType({}))
+    expected: Mapping[Role, Forecast] = field(default_factory=lambda: MappingProxyType({}))
 
 
 Decide = Callable[[Observation, Memory, FleetSpec], Proposal]
