@@ -107,7 +107,7 @@ def recent_rps(memory: Memory) -> float | None:
     if not memory.rates:
         return None
     newest_s = memory.rates[-1][0]
-    rates = [rate for rate in memory.rates if rate[0] > newest_s - RECENT_S]
+    rates = [rate for rate in memory.rates if newest_s - rate[0] < RECENT_S]
     return sum(rate[2] for rate in rates) / sum(rate[1] for rate in rates)
 
 
