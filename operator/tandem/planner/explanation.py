@@ -225,6 +225,12 @@ class Explanation:
     runner_up: RunnerUp | None = None
     what_if: WhatIf = WhatIf()
 
+    @property
+    def moved(self) -> bool:
+        """Whether it asked the cluster for another number of replicas."""
+        is_new = self.before is not None and dict(self.before) != dict(self.result)
+        return is_new and not self.paused
+
 
 def to_json(explanation: Explanation) -> dict[str, object]:
     """As JSON holds it; what says nothing is left out."""
