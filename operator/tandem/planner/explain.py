@@ -89,11 +89,7 @@ def of_sizing(demand: Demand, spec: FleetSpec, sizing: Sizing) -> Explanation:
     return Explanation(
         policy=spec.policy,
         slo=_target(spec),
-        state=State(
-            rate_rps=figures(demand.rate_rps),
-            dispersion=figures(demand.arrival_ca2),
-            lengths=known.lengths(demand.lengths),
-        ),
+        state=_at_rest(demand),
         wish=dict(sizing.ideal),
         notes=sizing.reasons,
         limits=tuple(_limits(sizing.ideal, clamps)),
@@ -102,6 +98,36 @@ def of_sizing(demand: Demand, spec: FleetSpec, sizing: Sizing) -> Explanation:
         outlook=Outlook(result=outlook.predicted(sizing.tandem, sizing.replicas)),
         runner_up=sizing.runner_up,
         what_if=what_if(question, sizing.ideal, sizing.replicas),
+    )
+
+
+def of_rule(
+    demand: Demand,
+    spec: FleetSpec,
+    replicas: Pair,
+    notes: tuple[str, ...],
+    *,
+    is_profiled: bool,
+) -> Explanation:
+    """What is known of the pair that another rule settles on; its outlook only of an engine that is known."""
+    tandem = Tandem(demand, spec) if is_profiled else None
+    return Explanation(
+        policy=spec.policy,
+        slo=_target(spec),
+        state=_at_rest(demand),
+        wish=dict(replicas),
+        notes=notes,
+        result=dict(replicas),
+        stages=() if tandem is None else tuple(outlook.stages(tandem, replicas)),
+        outlook=Outlook(result=None if tandem is None else outlook.predicted(tandem, replicas)),
+    )
+
+
+def _at_rest(demand: Demand) -> State:
+    return State(
+        rate_rps=figures(demand.rate_rps),
+        dispersion=figures(demand.arrival_ca2),
+        lengths=known.lengths(demand.lengths),
     )
 
 
