@@ -16,6 +16,13 @@ def pair(replicas: Mapping[Role, int]) -> str:
     return " + ".join(f"{replicas[role]} {role}" for role in Role)
 
 
+def slo(told: Explanation) -> str:
+    """What it had to hold."""
+    asked = told.slo
+    latencies = f"TTFT {seconds(asked.ttft_s)} and TPOT {seconds(asked.tpot_s)}"
+    return f"{latencies} for {share(asked.attainment)} of all requests"
+
+
 def arrivals(told: Explanation) -> list[str]:
     """How many requests, how uneven, how long."""
     state, lines = told.state, []

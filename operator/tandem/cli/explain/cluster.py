@@ -1,5 +1,6 @@
 """A fleet's decisions as its cluster holds them."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,10 +41,10 @@ async def read(api: KubernetesApi, namespace: str, name: str) -> Decisions:
         there = sorted(each["metadata"]["name"] for each in await api.list(FLEET, namespace))
         known = ", ".join(there) or "there is none"
         raise InvalidInputError("NAME", name, f"a fleet in namespace {namespace}: {known}")
-    kept = _kept(await stored(api, namespace, name)) or _told(body)
-    if not kept.told:
-        raise InvalidInputError("NAME", name, "a fleet whose operator has decided something yet")
-    return kept
+    for found in (_kept(await stored(api, namespace, name)), _told(body)):
+        if found.told:
+            return found
+    raise InvalidInputError("NAME", name, "a fleet whose operator has decided something yet")
 
 
 def _kept(text: str | None) -> Decisions:
@@ -55,9 +56,10 @@ def _kept(text: str | None) -> Decisions:
 
 
 def _told(body: Mapping[str, Any]) -> Decisions:
-    last = (body.get("status") or {}).get("lastDecision")
+    text = json.dumps((body.get("status") or {}).get("lastDecision"))
     try:
-        return Decisions((of_status(body, DecisionStatus.model_validate(last, by_alias=True)),))
+        last = DecisionStatus.model_validate_json(text, by_alias=True, by_name=False)
+        return Decisions((of_status(body, last),))
     except ValidationError:
         return Decisions()
 

@@ -23,6 +23,7 @@ def show(told: Explanation, name: str, *, now_s: float) -> None:
     console = Console(highlight=False)
     console.print(Text(f"{name}: {_when(told, now_s)}policy {told.policy}", style="bold"))
     console.print(Text(_answer(told)))
+    console.print(Text(chain.slo(told)))
     for title, lines, table, right in _steps(told):
         console.print()
         console.print(Text(title, style="bold"))
