@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping
 
 from tandem.api.role import Role
-from tandem.planner.explanation import Explanation, Outcome, RoleState, Threshold
+from tandem.planner.explanation import Explanation, Input, Outcome, RoleState, Threshold
 from tandem.planner.limits import LIMITS
 from tandem.planner.words import seconds, share
 
 Row = tuple[str, ...]
 UNKNOWN = "-"
+MEANS = ("ttft", "tpot")  # figures in seconds
 
 
 def pair(replicas: Mapping[Role, int]) -> str:
@@ -43,7 +44,7 @@ def arrivals(told: Explanation) -> list[str]:
 def inputs(told: Explanation) -> list[Row]:
     """Figures that were used, with their ages."""
     rows = [
-        (each.figure, _number(each.value), _age(each.age_s), "" if each.exact else "a bound")
+        (each.figure, _value(each), _age(each.age_s), "" if each.exact else "a bound")
         for each in told.inputs
         if not each.missing
     ]
@@ -61,7 +62,7 @@ def state(told: Explanation) -> list[Row]:
 def facts(told: Explanation) -> list[str]:
     """What the policy itself remembers."""
     named = ", ".join(f"{name} {value:g}" for name, value in told.state.facts.items())
-    return [named] if named else []
+    return [f"the policy remembers {named}"] if named else []
 
 
 def reasons(told: Explanation) -> list[str]:
@@ -169,8 +170,10 @@ def _latency(middle: float | None, tail: float | None, *, is_predicted: bool) ->
     return " / ".join("endless" if each is None else seconds(each) for each in (middle, tail))
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:g}"
+def _value(each: Input) -> str:
+    if each.value is None:
+        return ""
+    return seconds(each.value) if each.figure in MEANS else f"{each.value:g}"
 
 
 def _age(age_s: float | None) -> str:

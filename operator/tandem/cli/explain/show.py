@@ -1,11 +1,11 @@
 """An explanation for a person: one step of the chain after the other, within 80 columns, plain without colours."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from tandem.api.role import Role
@@ -13,57 +13,68 @@ from tandem.cli.explain import chain
 from tandem.planner.explanation import Explanation
 
 _EPOCH_S = 1e9  # a time before it is no date but a clock that began with its process
-_INDENT = 2
+_INDENT = "  "
 
-Rows = Iterable[tuple[str, ...]]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """A heading, lines of text, and a table below them, whose first column is words unless all are."""
+
+    title: str
+    lines: Sequence[str] = ()
+    table: Sequence[chain.Row] = ()
+    is_words: bool = False
 
 
 def show(told: Explanation, name: str, *, now_s: float) -> None:
     """Print the whole chain."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     console.print(Text(f"{name}: {_when(told, now_s)}policy {told.policy}", style="bold"))
     console.print(Text(_answer(told)))
     console.print(Text(chain.slo(told)))
-    for title, lines, table, right in _steps(told):
+    for step in _steps(told):
         console.print()
-        console.print(Text(title, style="bold"))
-        for line in lines:
-            console.print(Padding(Text(line), (0, 0, 0, _INDENT), expand=False))
-        if table:
-            console.print(Padding(_table(table, right), (0, 0, 0, _INDENT), expand=False))
+        console.print(Text(step.title, style="bold"))
+        for line in (*_wrapped(step.lines, console.width), *_aligned(step)):
+            console.print(Text(line))
 
 
-def _steps(
-    told: Explanation,
-) -> Iterator[tuple[str, list[str], list[tuple[str, ...]], frozenset[int]]]:
-    """Title, lines, table and which of its columns are numbers; steps that have nothing are left out."""
-    state, stages = chain.state(told), chain.stages(told)
-    outcomes, limits = chain.outcomes(told), chain.limits(told)
-    yield from (
-        step
-        for step in (
-            ("Seen", chain.arrivals(told), chain.inputs(told), frozenset({1, 2})),
-            ("Believed", chain.facts(told), state, frozenset({1, 2, 3, 4, 5, 6})),
-            (f"Unclamped: {chain.pair(told.wish)}", chain.reasons(told), [], frozenset()),
-            ("Limits", limits, [], frozenset()),
-            (f"Result: {chain.pair(told.result)}", [], stages, frozenset({1, 2, 3})),
-            ("Outlook", [], outcomes, frozenset({1, 2, 3})),
-            ("Runner-up", chain.runner_up(told), [], frozenset()),
-            ("What would change it", [], chain.changes(told), frozenset()),
-        )
-        if step[1] or step[2] or step[0].startswith(("Unclamped", "Result"))
+def _steps(told: Explanation) -> Iterator[_Step]:
+    """The chain; a step of which nothing is known is left out."""
+    steps = (
+        _Step(title="Seen", lines=chain.arrivals(told), table=chain.inputs(told)),
+        _Step(title="Believed", lines=chain.facts(told), table=chain.state(told)),
+        _Step(title=f"Unclamped: {chain.pair(told.wish)}", lines=chain.reasons(told)),
+        _Step(title="Limits", lines=chain.limits(told)),
+        _Step(title=f"Result: {chain.pair(told.result)}", table=chain.stages(told)),
+        _Step(title="Outlook", table=chain.outcomes(told)),
+        _Step(title="Runner-up", lines=chain.runner_up(told)),
+        _Step(title="What would change it", table=chain.changes(told), is_words=True),
     )
+    yield from (step for step in steps if step.lines or step.table)
 
 
-def _table(rows: Rows, right: frozenset[int]) -> Table:
-    """Columns without lines; the first row names them where it has names."""
-    table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
-    first, *rest = rows
-    for place in range(len(first)):
-        table.add_column(justify="right" if place in right else "left")
-    for row in (first, *rest):
-        table.add_row(*(Text(cell) for cell in row))
-    return table
+def _wrapped(lines: Sequence[str], width: int) -> Iterator[str]:
+    """Lines within the width; what goes on is indented further."""
+    for line in lines:
+        yield from textwrap.wrap(
+            line,
+            max(width, 40),
+            initial_indent=_INDENT,
+            subsequent_indent=2 * _INDENT,
+            break_on_hyphens=False,
+        )
+
+
+def _aligned(step: _Step) -> Iterator[str]:
+    """Rows of a table below each other; numbers end in line."""
+    widths = [max(map(len, column)) for column in zip(*step.table, strict=True)]
+    for row in step.table:
+        cells = (
+            cell.ljust(width) if step.is_words or not place else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield (_INDENT + "  ".join(cells)).rstrip()
 
 
 def _answer(told: Explanation) -> str:
