@@ -6,9 +6,10 @@ import pytest
 from tests.planner.builders import pair
 
 from tandem.planner import decisions as decisions_module
-from tandem.planner.decisions import EVERY_S, MOST, Decisions, from_text, to_text
+from tandem.planner.decisions import MOST, Decisions, from_text, to_text
 from tandem.planner.explanation import Explanation, Target
 
+EVERY_S = 60.0
 SLO = Target(ttft_s=1.0, tpot_s=0.03, attainment=0.99)
 
 
@@ -41,7 +42,7 @@ def test_a_decision_is_explained_when_something_moved_and_once_a_minute(
     due: bool,  # noqa: FBT001
 ) -> None:
     kept = Decisions(() if last_s is None else (told(last_s),))
-    assert kept.is_due(now_s, moved=moved) is due
+    assert kept.is_due(now_s, EVERY_S, moved=moved) is due
 
 
 def test_what_moved_nothing_makes_room_for_the_next() -> None:

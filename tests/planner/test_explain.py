@@ -72,14 +72,14 @@ def test_it_tells_what_was_decided() -> None:
 def test_inputs_carry_age_or_why_they_are_missing() -> None:
     seen = observation(
         5.0,
-        rate_rps=Figure(100.0, age_s=7.25, exact=False),
+        rate_rps=Figure(100.0, age_s=7.26, exact=False),
         queued_tokens=Figure(float("nan")),
         kv_usage={D: Figure(0.5, age_s=90.0)},
         finished=Missing("no scrape for 75 s"),
     )
     told = {each.figure: each for each in explained(seen, Memory(), CALM).inputs}
 
-    assert (told["arrivals"].value, told["arrivals"].age_s) == (100.0, 7.25)
+    assert (told["arrivals"].value, told["arrivals"].age_s) == (100.0, 7.3)
     assert not told["arrivals"].exact
     assert not told["arrivals"].missing
     assert (told["queuedTokens"].value, told["queuedTokens"].missing) == (

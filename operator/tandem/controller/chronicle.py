@@ -1,6 +1,6 @@
 """A fleet's decisions, explained after they were made and kept where a person can read them.
 
-An explanation takes some forty plans' time, so one is made when a target moved and once a minute else,
+An explanation takes some fifteen plans' time, so one is made when a target moved and once a minute else,
 beside the event loop. One that can't be kept is tried again with the next; it never fails a tick.
 """
 
@@ -15,6 +15,7 @@ from tandem.planner.model import Memory
 from tandem.planner.observation import Observation
 from tandem.planner.spec import FleetSpec
 
+_EVERY_S = 60.0
 _log = logging.getLogger("tandem.controller")
 
 
@@ -31,10 +32,11 @@ class DecisionStore(Protocol):
 
 
 class Chronicle:
-    """The last decisions of one fleet."""
+    """The last decisions of one fleet; where nothing moves the newest is told anew every `every_s`."""
 
-    def __init__(self, store: DecisionStore) -> None:
+    def __init__(self, store: DecisionStore, every_s: float = _EVERY_S) -> None:
         self._store = store
+        self._every_s = every_s
         self._decisions: Decisions | None = None  # not loaded yet
 
     async def note(
@@ -44,7 +46,7 @@ class Chronicle:
         try:
             if self._decisions is None:
                 self._decisions = await self._store.load()
-            if self._decisions.is_due(seen.now_s, moved=moved):
+            if self._decisions.is_due(seen.now_s, self._every_s, moved=moved):
                 newest = await asyncio.to_thread(explained, seen, memory, spec)
                 self._decisions = self._decisions.after(newest)
                 await self._store.save(self._decisions)

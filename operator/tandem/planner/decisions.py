@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from tandem.planner.explanation import Explanation, from_json, to_json
 
-EVERY_S = 60.0  # the newest is explained anew, though nothing moved
 MOST = 5
 MOST_BYTES = 16000  # together, as JSON; the oldest go first
 
@@ -16,10 +15,10 @@ class Decisions:
 
     told: tuple[Explanation, ...] = ()
 
-    def is_due(self, now_s: float, *, moved: bool) -> bool:
-        """Whether to explain the decision of this moment."""
+    def is_due(self, now_s: float, every_s: float, *, moved: bool) -> bool:
+        """Whether to explain the decision of this moment: one that moved a target, or after a while."""
         last_s = self.told[0].at_s if self.told else None
-        return moved or last_s is None or not 0 <= now_s - last_s < EVERY_S
+        return moved or last_s is None or not 0 <= now_s - last_s < every_s
 
     def after(self, newest: Explanation) -> "Decisions":
         """With one more; one that moved nothing makes room for it."""

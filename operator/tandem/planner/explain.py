@@ -2,7 +2,7 @@
 
 `plan` pays nothing for it and keeps nothing for it: it is a pure function, so its three arguments tell
 all. Whoever wants an explanation holds on to them (they are there anyway, as one reference each) and asks
-when a person does, or once in a while: it takes as long as some forty plans. What was decided can't differ
+when a person does, or once in a while: it takes as long as some fifteen plans. What was decided can't differ
 from what is explained, for both walk the same `plan.course`.
 """
 

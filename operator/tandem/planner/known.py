@@ -1,6 +1,7 @@
 """What was known when a plan was made: figures with their ages, and what the model believed."""
 
 from collections.abc import Iterator
+from math import isfinite
 
 import numpy as np
 
@@ -73,7 +74,7 @@ def _input(name: str, reading: Reading, value: float | Missing) -> Input:
     return Input(
         figure=name,
         value=None if name == "lengths" else figures(reading.value),
-        age_s=figures(reading.age_s),
+        age_s=round(reading.age_s, 1) if isfinite(reading.age_s) else None,
         exact=reading.exact,
         missing=value.reason if isinstance(value, Missing) else "",
     )

@@ -4,7 +4,7 @@ A load is sought on a ladder of half per cents, an SLO on one of 2 %: by steps t
 is another, then by halves. The answer need not be monotone, for roles trade replicas at equal cost; so
 what is told has been asked for 1 % on both sides, and what wavers there is not told.
 
-Some 40 answers, so about as many milliseconds as a plan has tenths: nothing for the path of every tick.
+Some 40 answers of the policy for one of a running fleet: nothing for the path of every tick.
 """
 
 from collections.abc import Callable, Iterator

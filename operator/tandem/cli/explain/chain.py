@@ -177,4 +177,4 @@ def _value(each: Input) -> str:
 
 
 def _age(age_s: float | None) -> str:
-    return "" if age_s is None else f"{age_s:.3g} s"
+    return "" if age_s is None else f"{round(age_s, 1):g} s"

@@ -30,6 +30,7 @@ from tandem.errors import TandemError
 from tandem.planner.spec import FleetSpec
 
 _GATEWAY_START_S = 30.0
+_EXPLAINED_EVERY_S = 10.0  # a file is cheap
 _RESTARTS = 2  # of one pod before the fleet is given up
 
 
@@ -101,7 +102,7 @@ async def _serve(
         metrics=metrics,
         spec=setting.spec,
         store=FileStore(setting.folder / "memory.json"),
-        chronicle=Chronicle(FileDecisions(setting.folder / DECISIONS)),
+        chronicle=Chronicle(FileDecisions(setting.folder / DECISIONS), _EXPLAINED_EVERY_S),
         now_s=time.time,
         report=report,
     )
