@@ -43,7 +43,9 @@ async def test_a_new_operator_goes_on_with_what_the_old_one_kept() -> None:
     assert [each.at_s for each in store.kept.told] == [1005.0, 1000.0]
 
 
-@pytest.mark.parametrize("error", [ApiError("PATCH", 403, "Forbidden", "no"), OSError("gone")])
+@pytest.mark.parametrize(
+    "error", [ApiError("PATCH", 403, "Forbidden", "no"), OSError("gone"), ValueError("a bug")]
+)
 async def test_one_that_can_not_be_kept_is_said_and_kept_with_the_next(
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:

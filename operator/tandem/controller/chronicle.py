@@ -50,5 +50,6 @@ class Chronicle:
                 newest = await asyncio.to_thread(explained, seen, memory, spec)
                 self._decisions = self._decisions.after(newest)
                 await self._store.save(self._decisions)
-        except (ApiError, OSError) as error:
-            _log.warning("a decision is not kept for tandem explain: %s", error)
+        except Exception as error:  # noqa: BLE001 - what was decided is done; telling it may wait
+            is_ours = not isinstance(error, ApiError | OSError)
+            _log.warning("a decision is not kept for tandem explain: %s", error, exc_info=is_ours)
