@@ -139,7 +139,8 @@ def _what_if(found: Course, observation: Observation, memory: Memory, spec: Flee
 
     def wish(growth: float, fleet: FleetSpec) -> Pair:
         seen, remembered = _grown(observation, now, growth)
-        return ideal(found.policy.decide(seen, remembered, fleet))
+        facts = found.policy.grown(now.facts, growth)
+        return ideal(found.policy.decide(seen, replace(remembered, facts=facts), fleet))
 
     question = Question(
         spec=spec,

@@ -44,6 +44,12 @@ class Proposal:
 
 
 Decide = Callable[[Observation, Memory, FleetSpec], Proposal]
+Grown = Callable[[Mapping[str, float], float], Mapping[str, float]]
+
+
+def as_they_are(facts: Mapping[str, float], growth: float) -> Mapping[str, float]:  # noqa: ARG001
+    """Facts that do not hang on how many requests came."""
+    return facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +99,7 @@ class Policy:
         own_order: the queue order that its source serves with, of `routing.orders`.
         needs_traffic: without figures it can only stand still.
         instead_of_profile: parameters that together tell all that it would read off an engine profile.
+        grown: its facts as they would be if so many times as many requests had come.
 
     """
 
@@ -106,6 +113,7 @@ class Policy:
     own_order: str = "fcfs"
     needs_traffic: bool = True
     instead_of_profile: tuple[str, ...] = ()
+    grown: Grown = as_they_are
 
     def check(self, given: Mapping[str, float]) -> None:
         """Refuse parameters that the policy does not know, or out of range."""
