@@ -16,7 +16,7 @@ from tandem.planner.explanation import Explanation, Relaxation, Threshold, from_
 from tandem.planner.model import Memory, Plan
 from tandem.planner.observation import Figure, Missing, Observation, Traffic
 from tandem.planner.plan import plan
-from tandem.planner.policies.table import POLICIES
+from tandem.planner.policies.table import POLICIES, named
 from tandem.planner.sizing import size
 from tandem.planner.spec import Behavior, Budget, FleetSpec, RatioBounds
 
@@ -40,10 +40,15 @@ def at_growth(seen: Observation, memory: Memory, asked: FleetSpec, growth: float
     """The plan if all arrivals had been so many times as many."""
     arrivals = seen.traffic.arrivals
     assert isinstance(arrivals, Figure)
-    grown = replace(arrivals, value=arrivals.value * growth)
+    traffic = replace(seen.traffic, arrivals=replace(arrivals, value=arrivals.value * growth))
+    return plan(replace(seen, traffic=traffic), grown(memory, asked, growth), asked)
+
+
+def grown(memory: Memory, asked: FleetSpec, growth: float) -> Memory:
+    """What would be remembered of so many times as many arrivals."""
     rates = tuple((at_s, span_s, came * growth) for at_s, span_s, came in memory.rates)
-    traffic = replace(seen.traffic, arrivals=grown)
-    return plan(replace(seen, traffic=traffic), replace(memory, rates=rates), asked)
+    facts = named(asked.policy).grown(memory.facts, growth)
+    return replace(memory, rates=rates, facts=facts)
 
 
 def unclamped(decided: Plan) -> dict[Role, int]:
@@ -221,8 +226,7 @@ def test_a_scale_down_that_waits_is_let_go_when_it_is_said_to_be() -> None:
     asked = spec(lead_time_s=20.0, behavior=Behavior(down_window_s=120.0, down_max_step=64))
     seen, memory = settled(60.0, asked)
     now_s, replicas = seen.now_s, {role: each.desired for role, each in seen.pods.items()}
-    rates = tuple((at_s, span_s, came / 4) for at_s, span_s, came in memory.rates)
-    memory = replace(memory, rates=rates)
+    memory = grown(memory, asked, 0.25)
     calm = observation(now_s, rate_rps=15.0, pods=replicas)
     told = explained(calm, memory, asked)
 
