@@ -4,9 +4,11 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from tests.fakes.cluster import FakeCluster
+from tests.fakes.decisions import FakeDecisions
 
 from tandem.api.role import Role
 from tandem.cluster.ports import Pod, PodPhase
+from tandem.controller.chronicle import Chronicle
 from tandem.controller.loop import FleetLoop, Tick, drain_order, observation
 from tandem.perf.library import profile
 from tandem.planner.model import Memory
@@ -70,6 +72,7 @@ def loop(
     ticks: list[Tick],
     *,
     store: FakeStore | None = None,
+    decisions: FakeDecisions | None = None,
     now_s: Callable[[], float] = lambda: 1000.0,
 ) -> FleetLoop:
     return FleetLoop(
@@ -77,6 +80,7 @@ def loop(
         metrics=metrics,
         spec=fleet,
         store=store or FakeStore(),
+        chronicle=Chronicle(decisions or FakeDecisions()),
         now_s=now_s,
         report=ticks.append,
     )

@@ -9,6 +9,8 @@ from rich.table import Table
 
 from tandem.api.role import Role
 from tandem.planner import region
+from tandem.planner.explain import of_sizing
+from tandem.planner.explanation import to_json
 from tandem.planner.model import QUANTILES, Prediction
 from tandem.planner.region import Pair
 from tandem.planner.sizing import Sizing
@@ -17,7 +19,7 @@ from tandem.planner.words import seconds, share
 
 
 def as_json(sizing: Sizing, spec: FleetSpec) -> dict[str, Any]:
-    """The answer as JSON holds it; what is infinite (an overloaded stage) is null."""
+    """The answer as JSON holds it, explained; what is infinite (an overloaded stage) is null."""
     return {
         "policy": spec.policy,
         **counted(sizing.replicas),
@@ -26,6 +28,7 @@ def as_json(sizing: Sizing, spec: FleetSpec) -> dict[str, Any]:
         **paid(sizing.replicas, spec),
         "reasons": list(reasons(sizing)),
         "runner_up": _runner_up(sizing),
+        "explanation": to_json(of_sizing(sizing.tandem.demand, spec, sizing)),
     }
 
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from tandem.api.role import Role
 from tandem.errors import InvalidInputError
+from tandem.planner.forecast import Forecast
 from tandem.planner.model import Memory, RunnerUp
 from tandem.planner.observation import Observation
 from tandem.planner.spec import FleetSpec
@@ -26,6 +27,7 @@ class Proposal:
         facts: numbers of the policy's own, finite; the next tick finds these and no others in its memory.
         switches: ready pods that change their role, (from, to) each; `wishes` are those afterwards.
         warm: pods per role that stand by, started, beside the wishes.
+        expected: what is forecast for each role, of a policy that forecasts.
 
     """
 
@@ -38,9 +40,16 @@ class Proposal:
     facts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     switches: tuple[tuple[Role, Role], ...] = ()
     warm: Mapping[Role, int] = field(default_factory=lambda: MappingProxyType({}))
+    expected: Mapping[Role, Forecast] = field(default_factory=lambda: MappingProxyType({}))
 
 
 Decide = Callable[[Observation, Memory, FleetSpec], Proposal]
+Grown = Callable[[Mapping[str, float], float], Mapping[str, float]]
+
+
+def as_they_are(facts: Mapping[str, float], growth: float) -> Mapping[str, float]:  # noqa: ARG001
+    """Facts that do not hang on how many requests came."""
+    return facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +99,7 @@ class Policy:
         own_order: the queue order that its source serves with, of `routing.orders`.
         needs_traffic: without figures it can only stand still.
         instead_of_profile: parameters that together tell all that it would read off an engine profile.
+        grown: its facts as they would be if so many times as many requests had come.
 
     """
 
@@ -103,6 +113,7 @@ class Policy:
     own_order: str = "fcfs"
     needs_traffic: bool = True
     instead_of_profile: tuple[str, ...] = ()
+    grown: Grown = as_they_are
 
     def check(self, given: Mapping[str, float]) -> None:
         """Refuse parameters that the policy does not know, or out of range."""

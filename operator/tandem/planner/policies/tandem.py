@@ -107,6 +107,7 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
         runner_up=sizings[Role.PREFILL].runner_up,
         hold_s=HOLD * _lead_s(spec),
         facts=state.facts(ease=ease),
+        expected=expected,
     )
 
 
