@@ -4,21 +4,25 @@ For each number of prefill replicas the allowed numbers of decode replicas are o
 question about all pairs is a question about two vectors.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tandem.api.role import Role
-from tandem.planner.spec import FleetSpec, RatioBounds
+from tandem.perf.engine_profile import EngineProfile
+from tandem.planner import pools
+from tandem.planner.spec import FleetSpec, RatioBounds, RoleSpec
 
 NEVER = 2**40  # replicas, more than any bound
 ROUNDING = 1e-9  # of prices: 3 x 0.1 fits a budget of 0.3
 UNBOUNDED = RatioBounds()
 Integers = NDArray[np.int64]
 Pair = Mapping[Role, int]
-Price = Mapping[Role, float]
+Price = Mapping[Role, "float | NDArray[np.float64]"]  # of one replica, or of 0, 1, 2, ... together
+LARGEST = 4096  # replicas of a role that are considered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,15 +40,15 @@ class Purse:
 
     def most_decodes(self, prefills: Integers) -> Integers:
         """Most decode replicas beside so many prefill replicas; negative where even none is too much."""
-        price = self.price[Role.DECODE]
-        most = _times(self.total - self.price[Role.PREFILL] * prefills, price)
+        price, paid = self.price[Role.DECODE], _together(self.price[Role.PREFILL], prefills)
+        most = _times(self.total - paid, price)
         if self.alive is None:
             return most
-        grown = np.maximum(0, prefills - self.alive[Role.PREFILL]) * self.price[Role.PREFILL]
-        standing = sum(self.price[role] * self.alive[role] for role in Role)
-        room = max(0.0, self.total - standing - self.leaving)
-        extra = _times(room - grown, price)
-        return np.where(extra < 0, -1, np.minimum(most, self.alive[Role.DECODE] + extra))
+        grown = np.maximum(0.0, paid - _together(self.price[Role.PREFILL], self.alive[Role.PREFILL]))
+        room = max(0.0, self.total - cost(self.alive, self.price) - self.leaving)
+        standing = _together(price, self.alive[Role.DECODE])
+        most_grown = _times(room - grown + standing, price)
+        return np.where(room - grown < -ROUNDING, -1, np.minimum(most, most_grown))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,24 +107,27 @@ class Region:
 
 def of(spec: FleetSpec) -> Region:
     """The pairs that a spec allows at rest."""
-    roles = {role: spec.roles[role] for role in Role}
-    bounds = {role: (each.min_replicas, each.max_replicas) for role, each in roles.items()}
+    bounds = {role: pools.bounds(spec.roles[role]) for role in Role}
     totals = (spec.budget.accelerators, spec.budget.cost_per_hour)
     purses = tuple(
         Purse(total=float(total), price=price)
         for total, price in zip(totals, prices(spec), strict=True)
-        if total is not None and any(price.values())
+        if total is not None and any(np.any(each) for each in price.values())
     )
     return Region(bounds=bounds, ratio=spec.ratio, purses=purses)
 
 
 def prices(spec: FleetSpec) -> tuple[Price, Price]:
-    """What a replica of each role takes of the budget of accelerators, and of that of money an hour."""
-    profiles = {role: spec.roles[role].profile for role in Role}
+    """What replicas of each role take of the budget of accelerators, and of that of money an hour."""
     return (
-        {role: float(each.accelerators) for role, each in profiles.items()},
-        {role: each.cost_per_hour for role, each in profiles.items()},
+        {role: _price(spec.roles[role], lambda each: float(each.accelerators)) for role in Role},
+        {role: _price(spec.roles[role], lambda each: each.cost_per_hour) for role in Role},
     )
+
+
+def cost(pair: Pair, price: Price) -> float:
+    """What a pair takes."""
+    return float(sum(_together(price[role], pair[role]) for role in Role))
 
 
 def beside(region: Region, alive: Pair, draining: Pair) -> Region:
@@ -129,15 +136,32 @@ def beside(region: Region, alive: Pair, draining: Pair) -> Region:
         replace(
             purse,
             alive=alive,
-            leaving=sum(purse.price[role] * draining[role] for role in Role),
+            leaving=cost(draining, purse.price),
         )
         for purse in region.purses
     )
     return replace(region, purses=purses)
 
 
-def _times(money: "NDArray[np.floating]", price: float) -> Integers:
-    """How often a price fits into money; negative where there is too little for none."""
+def _price(
+    role: RoleSpec, of: Callable[[EngineProfile], float]
+) -> "float | NDArray[np.float64]":
+    if not role.pools:
+        return of(role.profile)
+    filled = pools.filling(role)
+    each = {name: of(profile) for name, profile in zip(filled.names, filled.profiles, strict=True)}
+    return filled.summed(each, LARGEST)
+
+
+def _together(price: "float | NDArray[np.float64]", replicas: "int | Integers") -> "Any":
+    """What so many replicas take."""
+    return price * replicas if isinstance(price, float | int) else price[np.minimum(replicas, LARGEST)]
+
+
+def _times(money: "NDArray[np.float64]", price: "float | NDArray[np.float64]") -> Integers:
+    """How many replicas money pays for; negative where there is too little for none."""
+    if isinstance(price, np.ndarray):
+        return np.searchsorted(price, money + ROUNDING, side="right") - 1
     if price <= 0:
         return np.where(money < -ROUNDING, -1, np.iinfo(np.int64).max // 2).astype(np.int64)
     times: Integers = np.floor(money / price + ROUNDING).astype(np.int64)

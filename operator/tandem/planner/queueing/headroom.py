@@ -10,8 +10,9 @@ from math import inf, sqrt
 import numpy as np
 from scipy.special import ndtri
 
+from tandem.api.role import Role
 from tandem.planner.model import Bottleneck
-from tandem.planner.queueing import prefill
+from tandem.planner.queueing import mixed, prefill
 from tandem.planner.queueing.tandem import Tandem
 
 AMPLE = 2.0  # a fleet whose tightest stage could carry twice the load has no bottleneck
@@ -40,9 +41,7 @@ def growth(tandem: Tandem, prefills: int, decodes: int) -> Mapping[Bottleneck, f
 
 def most_residents(tandem: Tandem) -> float:
     """Residents of a replica whose iteration takes the TPOT target, within its batch cap."""
-    work = tandem.decode_work
-    room_s = max(tandem.slo.tpot_s - work.fixed_s, 0.0)
-    return min(room_s / work.resident_s, work.capacity)
+    return mixed.most_residents(tandem.decode_work, tandem.slo.tpot_s)
 
 
 def bottleneck(growth: Mapping[Bottleneck, float]) -> Bottleneck:
@@ -59,14 +58,14 @@ def _ttft_slack_s(tandem: Tandem, decodes: int) -> float:
     path_s = tandem.prefill_work.service_s
     if tandem.first_by_decode:
         path_s = path_s + tandem.link_work.alone_s + 1.5 * tandem.decode(decodes).pool.mean_step_s
-    slack_s = tandem.slo.ttft_s - path_s
+    slack_s = tandem.ttft_s - path_s
     weights = tandem.lengths.weights * (slack_s > 0)
     return float(weights @ slack_s / weights.sum()) if weights.any() else 0.0
 
 
 def _prefill(tandem: Tandem, prefills: int, slack_s: float) -> float:
     """The growth at which P(W > slack) reaches the error budget."""
-    work, ca2 = tandem.prefill_work, tandem.demand.arrival_ca2
+    work, ca2 = tandem.prefill(prefills).work, tandem.demand.arrival_ca2
     rates = USES * prefills / work.mean_s
     missed = prefill.misses(work, rates, ca2, prefills, slack_s)
     reached = np.interp(1 - tandem.slo.attainment, np.maximum.accumulate(missed), rates)
@@ -83,9 +82,9 @@ def _link(tandem: Tandem, decodes: int, slack_s: float) -> float:
 
 def _held(tandem: Tandem, decodes: int, most: float, spread: float) -> float:
     """The growth at which residents n + z·√Var reach `most`, Var = n · spread · τ/α / D."""
-    work = tandem.decode_work
+    work, replicas = tandem.decode_work, tandem.equivalent(Role.DECODE, decodes)
     z = float(ndtri(tandem.slo.attainment))
     slowed = work.step_s(most) / work.fixed_s  # 1/(1 − ρ) at the limit
-    sway = z * sqrt(spread * slowed / decodes)
+    sway = z * sqrt(spread * slowed / replicas)
     residents = ((sqrt(sway**2 + 4 * most) - sway) / 2) ** 2
-    return decodes * residents / work.step_s(residents) / work.mean_steps / tandem.rate_rps
+    return replicas * residents / work.step_s(residents) / work.mean_steps / tandem.rate_rps

@@ -10,27 +10,33 @@ First token by the prefill leg:
 
 U·τ is what is left of the iteration that runs when a request comes. Waits are summed by convolution;
 what depends on lengths (S, X, a request's own context, how long it averages τ) is taken point by point,
-so attainment is joint: requests that meet TTFT and TPOT both.
+so attainment is joint: requests that meet TTFT and TPOT both. It is told for each class of requests
+(`targets`), and where a role has several kinds of replica, over all of them (`mixed`).
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tandem.api.role import Role
-from tandem.perf.engine_profile import EngineProfile
+from tandem.planner import pools
 from tandem.planner.demand import Demand, Floats, LengthMix
-from tandem.planner.queueing import decode, link, prefill
-from tandem.planner.queueing.decode import DecodePool
+from tandem.planner.pools import Filling
+from tandem.planner.queueing import decode, link, mixed, prefill, targets
+from tandem.planner.queueing.decode import DecodePool, DecodeWork
 from tandem.planner.queueing.grid import Grid
+from tandem.planner.queueing.mixed import Part
+from tandem.planner.queueing.prefill import PrefillWork
 from tandem.planner.queueing.wait import NO_WAIT, Wait
 from tandem.planner.spec import FleetSpec
 
 UNLIMITED = 10**6  # replicas of a role so many that nobody waits for it
 SLO_CELLS = 256  # resolution of TTFT up to its target: 2 ms of 500 ms
+FINEST = 4.0  # times as many where targets differ
+ONE = np.ones(1)
 THIRDS = (0.1823, 0.6931, 1.7918)  # exponential quantiles at the middles of its thirds
 LEAST_SHARE = 1e-9  # of requests that wait for a place in decode: fewer are none
 LATE = np.array(
@@ -42,23 +48,36 @@ LATE_SHARES = np.array(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PrefillStage:
+    """Prefill replicas: their central queue, and the shares of the prompts that each kind takes.
+
+    `within` is P(W_prefill <= t) on the grid of the TTFT targets.
+    """
+
+    work: PrefillWork
+    shares: Floats
+    wait: Wait
+    within: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DecodeStage:
     """Decode replicas with their links.
 
     Attributes:
-        pool: the steady state.
-        link: utilisation of a link.
-        transfer_s: X of each length point, shape (points,).
-        tpot_met: P(TPOT within its target) of each length point.
+        parts: replicas of each kind.
+        pool: the steady state of all.
+        link: utilisation of the busiest kind's links.
+        transfer_s: mean X of each length point, shape (points,).
         slack: share of requests that meet TPOT and have so much left to wait for prefill, on the grid of
-            the TTFT target.
+            the TTFT targets, shape (prefill kinds, targets, cells).
 
     """
 
+    parts: tuple[Part, ...]
     pool: DecodePool
     link: float
     transfer_s: Floats
-    tpot_met: Floats
     slack: Floats
 
 
@@ -67,16 +86,26 @@ class Tandem:
 
     def __init__(self, demand: Demand, spec: FleetSpec) -> None:
         self.demand = demand
-        self.slo = spec.slo
         self.profiles = {role: spec.roles[role].profile for role in Role}
-        self.lengths, self.served = demand.lengths.where(_fit(demand.lengths, self.profiles))
-        self.prefill_work = prefill.work(self.profiles[Role.PREFILL], self.lengths)
-        self.link_work = link.work(self.profiles[Role.DECODE], self.lengths)
-        self.decode_work = decode.work(self.profiles[Role.DECODE], self.lengths)
+        self.fillings = {role: pools.filling(spec.roles[role]) for role in Role}
+        kept = _fit(demand.lengths, self.fillings)
+        self.lengths, self.served = demand.lengths.where(kept)
+        self.targets = targets.of(demand, spec, kept)
+        self.slo = targets.strictest(self.targets, spec.slo)
+        prefills, decodes = (self.fillings[role].profiles for role in Role)
+        self.prefill_works = tuple(prefill.work(each, self.lengths) for each in prefills)
+        self.link_works = tuple(link.work(each, self.lengths) for each in decodes)
+        self.decode_works = tuple(decode.work(each, self.lengths) for each in decodes)
+        self.prefill_work, self.link_work = self.prefill_works[0], self.link_works[0]
+        self.decode_work = self.decode_works[0]
         self.first_by_decode = self.profiles[Role.DECODE].first_token is Role.DECODE
-        self._grid = Grid.over(self.slo.ttft_s, SLO_CELLS)
+        longest_s = targets.longest_s(self.targets)
+        finer = min(longest_s / targets.shortest_s(self.targets), FINEST)
+        self._longest_s, self._grid = longest_s, Grid.over(longest_s, int(SLO_CELLS * finer))
         self._times_s = self._grid.times_s
-        self._waits: dict[int, tuple[Wait, Floats]] = {}
+        self.ttft_s = functools.reduce(np.minimum, (each.ttft_s for each in self.targets))
+        self._shares = np.array([each.share for each in self.targets])
+        self._prefills: dict[int, PrefillStage] = {}
         self._decodes: dict[int, DecodeStage] = {}
 
     @property
@@ -86,16 +115,37 @@ class Tandem:
 
     def attainment(self, prefills: int, decodes: int) -> float:
         """Share of requests that meet TTFT and TPOT both."""
-        met = self.served * float(self.decode(decodes).slack @ self._within(prefills))
-        return min(1.0, max(0.0, met))
+        return min(1.0, float(self._shares @ self.attainments(prefills, decodes)))
+
+    def attainments(self, prefills: int, decodes: int) -> Floats:
+        """The same of each target's own requests, shape (targets,)."""
+        stage = self.prefill(prefills)
+        met: Floats = stage.shares @ (self.decode(decodes).slack @ stage.within)
+        return np.minimum(np.maximum(met, 0.0), 1.0)
 
     def path_s(self, decodes: int) -> Floats:
         """Seconds to the first token that a length point's own size costs, shape (points,)."""
-        return self._path_s(self.decode(decodes).transfer_s)
+        return self._path_s(self.prefill_work, self.decode_work, self.decode(decodes).transfer_s)
+
+    def paths(self, prefills: int, decodes: int) -> tuple[Floats, Floats]:
+        """The same for every two kinds that a request may meet, and the weights of all."""
+        ways = [
+            (share * part.share, self._path_s(work, self.decode_works[part.kind], part.transfer_s))
+            for share, work in zip(self.prefill(prefills).shares, self.prefill_works, strict=True)
+            for part in self.decode(decodes).parts
+        ]
+        weights = [share * self.lengths.weights for share, _ in ways]
+        return np.concatenate([seconds for _, seconds in ways]), np.concatenate(weights)
 
     def wait(self, prefills: int) -> Wait:
         """The wait for a prefill pod."""
-        return self._prefill(prefills)[0]
+        return self.prefill(prefills).wait
+
+    def prefill(self, prefills: int) -> PrefillStage:
+        """The prefill side with so many replicas."""
+        if prefills not in self._prefills:
+            self._prefills[prefills] = self._prefill(prefills)
+        return self._prefills[prefills]
 
     def decode(self, decodes: int) -> DecodeStage:
         """The decode side with so many replicas."""
@@ -105,72 +155,142 @@ class Tandem:
 
     def tpot_within(self, decodes: int, seconds: float | Floats) -> Floats:
         """P(TPOT <= seconds) of each length point, shape (..., points); 1 where there is one token."""
-        stage = self.decode(decodes)
-        return self._tpot_within(stage.pool, stage.transfer_s, seconds)
+        each = [
+            part.share * self._tpot_within(part, seconds) for part in self.decode(decodes).parts
+        ]
+        return each[0] if len(each) == 1 else np.sum(each, axis=0)
 
-    def _within(self, prefills: int) -> Floats:
-        """P(W_prefill <= t) at the points of the grid."""
-        return self._prefill(prefills)[1]
+    def idle(self, prefill_kind: int, decode_kind: int) -> Floats:
+        """What idle replicas of two kinds attain of each target."""
+        slack = self._slack(self._part(decode_kind, 1.0, UNLIMITED))
+        met: Floats = slack[prefill_kind].sum(axis=-1)
+        return met
 
-    def _prefill(self, prefills: int) -> tuple[Wait, Floats]:
-        if prefills not in self._waits:
-            wait = NO_WAIT
-            if prefills < UNLIMITED:
-                ca2 = self.demand.arrival_ca2
-                wait = prefill.wait(self.prefill_work, self.rate_rps, ca2, prefills)
-            self._waits[prefills] = wait, 1 - wait.beyond(self._times_s)
-        return self._waits[prefills]
+    def most_rps(self, role: Role) -> tuple[float, ...]:
+        """Requests a second that a replica of each kind can do, decode within the TPOT target."""
+        if role is Role.PREFILL:
+            return tuple(1 / work.mean_s for work in self.prefill_works)
+        return tuple(
+            mixed.most_rps(work, mixed.most_residents(work, self.slo.tpot_s))
+            for work in self.decode_works
+        )
+
+    def equivalent(self, role: Role, replicas: int) -> float:
+        """Replicas of the first kind that could do as much."""
+        if self.fillings[role].is_plain:
+            return replicas
+        most_rps = self.most_rps(role)
+        counts = self.fillings[role].counts(replicas)
+        return sum(n * each for n, each in zip(counts, most_rps, strict=True)) / most_rps[0]
+
+    def _prefill(self, prefills: int) -> PrefillStage:
+        works = self.prefill_works
+        if prefills >= UNLIMITED:
+            quickest = min(range(len(works)), key=lambda kind: works[kind].mean_s)
+            shares = np.eye(len(works))[quickest]
+            return PrefillStage(
+                work=works[quickest],
+                shares=shares,
+                wait=NO_WAIT,
+                within=np.ones_like(self._times_s),
+            )
+        work, shares = works[0], ONE
+        if len(works) > 1:
+            counts = self.fillings[Role.PREFILL].counts(prefills)
+            shares = mixed.prefill_shares([each.mean_s for each in works], counts, self.rate_rps)
+            work = mixed.prefill_work(works, shares, self.lengths.weights)
+        wait = prefill.wait(work, self.rate_rps, self.demand.arrival_ca2, prefills)
+        return PrefillStage(
+            work=work, shares=shares, wait=wait, within=1 - wait.beyond(self._times_s)
+        )
 
     def _decode(self, decodes: int) -> DecodeStage:
-        busy = link.utilisation(self.link_work, self.rate_rps, decodes)
-        stretch = link.stretch(busy)
-        pool = self._pool(decodes, stretch)
-        transfer_s = self.link_work.alone_s * stretch
-        tpot_met = self._tpot_within(pool, transfer_s, self.slo.tpot_s)
+        parts = self._parts(decodes)
+        slack = self._slack(parts[0])
+        transfer_s = parts[0].transfer_s
+        if len(parts) > 1:
+            slack = np.sum([part.share * self._slack(part) for part in parts], axis=0)
+            transfer_s = np.sum([part.share * part.transfer_s for part in parts], axis=0)
         return DecodeStage(
-            pool=pool,
-            link=busy,
+            parts=parts,
+            pool=mixed.as_one(parts),
+            link=max(part.link for part in parts),
             transfer_s=transfer_s,
-            tpot_met=tpot_met,
-            slack=self._slack(pool, transfer_s, self.lengths.weights * tpot_met),
+            slack=slack,
         )
 
-    def _pool(self, decodes: int, stretch: float) -> DecodePool:
+    def _parts(self, decodes: int) -> tuple[Part, ...]:
+        works = self.decode_works
+        if len(works) == 1:
+            return (self._part(0, 1.0, decodes),)
         if decodes >= UNLIMITED:
-            return decode.idle(self.decode_work)
-        return decode.pool(
-            self.decode_work,
-            self.rate_rps,
-            decodes,
-            arrival_ca2=self.demand.arrival_ca2,
-            loading_tokens=self.rate_rps * self._loading_token_s * min(stretch, 1e3),
-        )
+            quickest = min(range(len(works)), key=lambda kind: works[kind].step_s(1.0))
+            return (self._part(quickest, 1.0, decodes),)
+        counts = self.fillings[Role.DECODE].counts(decodes)
+        shares = mixed.decode_shares(works, counts, self.rate_rps)
+        there = [kind for kind in range(len(works)) if shares[kind] > LEAST_SHARE]
+        return tuple(self._part(kind, float(shares[kind]), counts[kind]) for kind in there)
 
-    def _slack(self, pool: DecodePool, transfer_s: Floats, weights: Floats) -> Floats:
-        """What is left of the TTFT target after all but the wait for prefill, of requests that weigh so."""
-        used = self._grid.points(self._path_s(transfer_s), weights)
-        if self.first_by_decode:
-            used = self._grid.summed(used, first_step(pool, self._grid))
-            if pool.admission.probability > LEAST_SHARE:
-                used = self._grid.summed(used, self._grid.wait(pool.admission))
-        return used[::-1]
+    def _part(self, kind: int, share: float, replicas: int) -> Part:
+        """Replicas of a kind under their share of the load."""
+        rate_rps, alone_s = share * self.rate_rps, self.link_works[kind].alone_s
+        busy = link.utilisation(self.link_works[kind], rate_rps, replicas)
+        stretch = link.stretch(busy)
+        pool = decode.idle(self.decode_works[kind])
+        if replicas < UNLIMITED:
+            pool = decode.pool(
+                self.decode_works[kind],
+                rate_rps,
+                replicas,
+                arrival_ca2=self.demand.arrival_ca2,
+                loading_tokens=rate_rps * self._loading_token_s(kind) * min(stretch, 1e3),
+            )
+        return Part(kind=kind, share=share, pool=pool, link=busy, transfer_s=alone_s * stretch)
 
-    def _path_s(self, transfer_s: Floats) -> Floats:
+    def _slack(self, part: Part) -> Floats:
+        """What is left of the TTFT targets after all but the wait for prefill, of requests that meet TPOT."""
+        delays = self._delays(part.pool)
+        found = np.empty((len(self.prefill_works), len(self.targets), len(self._times_s)))
+        met: dict[float, Floats] = {}
+        for row, each in enumerate(self.targets):
+            tpot_s = each.slo.tpot_s
+            if tpot_s not in met:
+                met[tpot_s] = self._tpot_within(part, tpot_s)
+            weights = each.weights * met[tpot_s]
+            for kind, work in enumerate(self.prefill_works):
+                path_s = self._path_s(work, self.decode_works[part.kind], part.transfer_s)
+                used = self._grid.points(path_s + (self._longest_s - each.ttft_s), weights)
+                for delay in delays:
+                    used = self._grid.summed(used, delay)
+                found[kind, row] = used[::-1]
+        return found
+
+    def _delays(self, pool: DecodePool) -> list[Floats]:
+        """Masses of what comes before the first token besides prefill and the KV transfer."""
         if not self.first_by_decode:
-            return self.prefill_work.service_s
-        return self.prefill_work.service_s + self.decode_work.own_s + transfer_s
+            return []
+        delays = [first_step(pool, self._grid)]
+        if pool.admission.probability > LEAST_SHARE:
+            delays.append(self._grid.wait(pool.admission))
+        return delays
 
-    @cached_property
-    def _loading_token_s(self) -> float:
+    def _path_s(self, ahead: PrefillWork, work: DecodeWork, transfer_s: Floats) -> Floats:
+        if not self.first_by_decode:
+            return ahead.service_s
+        return ahead.service_s + work.own_s + transfer_s
+
+    def _loading_token_s(self, kind: int) -> float:
         """Token-seconds of KV that a request holds in decode while it is loading over an idle link."""
-        return float(self.lengths.weights @ (self.lengths.input_tokens * self.link_work.alone_s))
+        lengths = self.lengths
+        return float(lengths.weights @ (lengths.input_tokens * self.link_works[kind].alone_s))
 
-    def _tpot_within(self, pool: DecodePool, transfer_s: Floats, seconds: float | Floats) -> Floats:
+    def _tpot_within(self, part: Part, seconds: float | Floats) -> Floats:
+        work, pool = self.decode_works[part.kind], part.pool
         later = self.lengths.output_tokens - 1
-        sharper = 1 / decode.averaging(pool, self.decode_work.steps)
-        own_s = self.decode_work.own_s + pool.mean_step_s
+        sharper = 1 / decode.averaging(pool, work.steps)
+        own_s = work.own_s + pool.mean_step_s
         total: Floats = np.zeros(1)
-        for share, gap_s in self._gaps(pool, transfer_s):
+        for share, gap_s in self._gaps(pool, part.transfer_s):
             mean_s = own_s if gap_s is None else own_s + gap_s / np.maximum(later, 1.0)
             step_s = seconds * sharper + (pool.mean_step_s - mean_s * sharper)
             total = total + share * steps_within(pool, step_s)
@@ -207,8 +327,9 @@ def steps_within(pool: DecodePool, seconds: Floats) -> Floats:
     return within
 
 
-def _fit(lengths: LengthMix, profiles: Mapping[Role, EngineProfile]) -> NDArray[np.bool_]:
-    """Which requests fit an engine's KV alone: the others are refused."""
-    least = min(profile.kv.capacity_tokens for profile in profiles.values())
+def _fit(lengths: LengthMix, fillings: Mapping[Role, Filling]) -> NDArray[np.bool_]:
+    """Which requests fit the KV of every engine alone: the others are refused."""
+    profiles = [profile for filling in fillings.values() for profile in filling.profiles]
+    least = min(profile.kv.capacity_tokens for profile in profiles)
     fit: NDArray[np.bool_] = lengths.input_tokens + lengths.output_tokens <= least
     return fit
