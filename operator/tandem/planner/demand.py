@@ -149,10 +149,7 @@ def of_classes(
     """
     total = sum(share for share, _ in mixes.values())
     ends = np.cumsum([len(lengths.weights) for _, lengths in mixes.values()])
-    together = [
-        np.concatenate([getattr(lengths, column) for _, lengths in mixes.values()])
-        for column in ("input_tokens", "cached_tokens", "output_tokens")
-    ]
+    lengths_of = [lengths for _, lengths in mixes.values()]
     classes = {}
     for (name, (share, lengths)), end in zip(mixes.items(), ends.tolist(), strict=True):
         weights = np.zeros(ends[-1])
@@ -160,7 +157,12 @@ def of_classes(
         classes[name] = weights
     return Demand(
         rate_rps=rate_rps,
-        lengths=mix(*together, np.sum(list(classes.values()), axis=0)),
+        lengths=mix(
+            np.concatenate([each.input_tokens for each in lengths_of]),
+            np.concatenate([each.cached_tokens for each in lengths_of]),
+            np.concatenate([each.output_tokens for each in lengths_of]),
+            np.sum(list(classes.values()), axis=0),
+        ),
         arrival_ca2=arrival_ca2,
         classes=MappingProxyType(classes),
     )

@@ -2,22 +2,22 @@
 
 A role with several pools is filled in an order: what each has at least, then pool after pool up to what
 each has at most. So a number of replicas stands for one composition, prices and capacities are functions
-of that number, and a search over compositions is one over orders (`fillings`).
+of that number, and a search over compositions is one over orders (`orders`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from itertools import product
+from itertools import permutations
 from math import ceil
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tandem.api.role import Role
 from tandem.perf.engine_profile import EngineProfile
-from tandem.planner.spec import FleetSpec, Pool, RoleSpec
+from tandem.planner.demand import Floats
+from tandem.planner.spec import Pool, RoleSpec
 
+LARGEST = 4096  # replicas of a role that are considered
 MOST_SMALL = 4  # replicas of another pool that may stand in for the last one of the first
 
 
@@ -25,11 +25,13 @@ MOST_SMALL = 4  # replicas of another pool that may stand in for the last one of
 class Filling:
     """Kinds of replica by name, and blocks (kind, replicas) in the order in which they are taken.
 
-    Beyond all blocks the last goes on without end.
+    Kinds stand in the order of their names, whatever that of the blocks; `main` is the one that others are
+    measured by. Beyond all blocks the last goes on without end.
     """
 
     names: tuple[str, ...]
     profiles: tuple[EngineProfile, ...]
+    main: int
     blocks: tuple[tuple[int, int], ...]
 
     @property
@@ -42,6 +44,16 @@ class Filling:
         """Replicas of all blocks."""
         return sum(count for _, count in self.blocks)
 
+    @cached_property
+    def accelerators(self) -> Floats:
+        """What 0, 1, ... `LARGEST` replicas take together."""
+        return self.summed([float(each.accelerators) for each in self.profiles])
+
+    @cached_property
+    def cost_per_hour(self) -> Floats:
+        """The same in money."""
+        return self.summed([each.cost_per_hour for each in self.profiles])
+
     def counts(self, replicas: int) -> tuple[int, ...]:
         """Replicas of each kind."""
         if self.is_plain:
@@ -53,32 +65,31 @@ class Filling:
         counts[self.blocks[-1][0]] += left
         return tuple(counts)
 
-    def summed(self, each: Mapping[str, float], most: int) -> NDArray[np.float64]:
-        """What 0, 1, ... `most` replicas make together when one of a kind makes so much."""
-        values = [each[name] for name in self.names]
-        parts = [np.full(min(count, most), values[kind]) for kind, count in self.blocks]
-        parts.append(np.full(most, values[self.blocks[-1][0]]))
-        return np.concatenate([np.zeros(1), np.cumsum(np.concatenate(parts)[:most])])
+    def summed(self, each: Sequence[float]) -> Floats:
+        """What 0, 1, ... `LARGEST` replicas make together when one of a kind makes so much."""
+        parts = [np.full(min(count, LARGEST), each[kind]) for kind, count in self.blocks]
+        parts.append(np.full(LARGEST, each[self.blocks[-1][0]]))
+        return np.concatenate([np.zeros(1), np.cumsum(np.concatenate(parts)[:LARGEST])])
 
 
 def filling(role: RoleSpec) -> Filling:
     """How a role is filled."""
     if role.pools:
         return _filling(role.pools)
-    return Filling((role.profile.name,), (role.profile,), ((0, role.max_replicas),))
+    return Filling((role.profile.name,), (role.profile,), 0, ((0, role.max_replicas),))
 
 
 @lru_cache(maxsize=64)
 def _filling(pools: tuple[Pool, ...]) -> Filling:
-    kinds = {pool.name: pool.profile for pool in pools}
+    kinds = dict(sorted((pool.name, pool.profile) for pool in pools))
     names = tuple(kinds)
     least = [(names.index(pool.name), pool.min_replicas) for pool in pools]
     more = [
-        (names.index(pool.name), max(pool.max_replicas - pool.min_replicas, 0))
-        for pool in pools
+        (names.index(pool.name), max(pool.max_replicas - pool.min_replicas, 0)) for pool in pools
     ]
+    main = names.index(pools[0].name)
     blocks = tuple(block for block in (*least, *more) if block[1])
-    return Filling(names, tuple(kinds.values()), blocks or ((0, 0),))
+    return Filling(names, tuple(kinds.values()), main, blocks or ((main, 0),))
 
 
 def bounds(role: RoleSpec) -> tuple[int, int]:
@@ -95,23 +106,15 @@ def named(role: RoleSpec, replicas: int) -> Mapping[str, int]:
     return dict(zip(of.names, of.counts(replicas), strict=True))
 
 
-def fillings(
-    spec: FleetSpec, worth: Mapping[Role, Mapping[str, float]], price: Mapping[Role, Mapping[str, float]]
-) -> Iterator[FleetSpec]:
-    """The spec with the pools of each role in every order that could be best, the likeliest first.
-
-    `worth` is the load that a replica of each pool can carry, 0 where it can't meet the SLO; `price` what
-    it costs. A pool that can't meet the SLO has no more than its minimum.
-    """
-    orders = {role: tuple(_orders(spec.roles[role], worth[role], price[role])) for role in Role}
-    for prefill, decode in product(orders[Role.PREFILL], orders[Role.DECODE]):
-        yield replace(spec, roles={**spec.roles, Role.PREFILL: prefill, Role.DECODE: decode})
-
-
-def _orders(
+def orders(
     role: RoleSpec, worth: Mapping[str, float], price: Mapping[str, float]
 ) -> Iterator[RoleSpec]:
-    """One order for each pool to be first, and those that put a few cheap replicas before it."""
+    """The role with its pools in every order that could be best, the likeliest first.
+
+    `worth` is the load that a replica of each pool can carry, 0 where it can't meet the SLO: such a pool has
+    no more than its minimum. `price` is what it costs. One order for each pool to be first, and those that
+    put a few cheap replicas in the place of the first pool's last one.
+    """
     if not role.pools:
         yield role
         return
@@ -121,14 +124,21 @@ def _orders(
     for first in ranked:
         others = [pool for pool in ranked if pool is not first]
         yield _ordered(role, [first, *others], forced)
-    for first, small in product(ranked, ranked):
-        ratio = ceil(price[first.name] / max(price[small.name], 1e-12)) - 1
-        spare = min(ratio, MOST_SMALL, small.max_replicas - small.min_replicas)
-        for count in range(1, spare + 1):
-            few = replace(small, max_replicas=small.min_replicas + count)
-            rest = replace(small, min_replicas=0, max_replicas=small.max_replicas - few.max_replicas)
-            others = [pool for pool in ranked if pool not in (first, small)]
-            yield _ordered(role, [few, first, *others, rest], forced)
+    for first, small in permutations(ranked, 2):
+        others = [pool for pool in ranked if pool not in (first, small)]
+        for few, rest in _few(small, ceil(price[first.name] / max(price[small.name], 1e-12)) - 1):
+            yield _ordered(role, [first, few, *others, rest], forced)
+
+
+def _few(pool: Pool, most: int) -> Iterator[tuple[Pool, Pool]]:
+    """A pool in two: a few replicas that are there before all others, and the rest."""
+    room = pool.max_replicas - pool.min_replicas
+    for count in range(1, min(most, MOST_SMALL, room) + 1):
+        least = pool.min_replicas + count
+        yield (
+            replace(pool, min_replicas=least, max_replicas=least),
+            replace(pool, min_replicas=0, max_replicas=room - count),
+        )
 
 
 def _ordered(role: RoleSpec, pools: list[Pool], forced: list[Pool]) -> RoleSpec:

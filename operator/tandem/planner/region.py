@@ -4,7 +4,7 @@ For each number of prefill replicas the allowed numbers of decode replicas are o
 question about all pairs is a question about two vectors.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tandem.api.role import Role
-from tandem.perf.engine_profile import EngineProfile
 from tandem.planner import pools
-from tandem.planner.spec import FleetSpec, RatioBounds, RoleSpec
+from tandem.planner.spec import FleetSpec, RatioBounds
 
 NEVER = 2**40  # replicas, more than any bound
 ROUNDING = 1e-9  # of prices: 3 x 0.1 fits a budget of 0.3
@@ -22,7 +21,6 @@ UNBOUNDED = RatioBounds()
 Integers = NDArray[np.int64]
 Pair = Mapping[Role, int]
 Price = Mapping[Role, "float | NDArray[np.float64]"]  # of one replica, or of 0, 1, 2, ... together
-LARGEST = 4096  # replicas of a role that are considered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +42,9 @@ class Purse:
         most = _times(self.total - paid, price)
         if self.alive is None:
             return most
-        grown = np.maximum(0.0, paid - _together(self.price[Role.PREFILL], self.alive[Role.PREFILL]))
+        grown = np.maximum(
+            0.0, paid - _together(self.price[Role.PREFILL], self.alive[Role.PREFILL])
+        )
         room = max(0.0, self.total - cost(self.alive, self.price) - self.leaving)
         standing = _together(price, self.alive[Role.DECODE])
         most_grown = _times(room - grown + standing, price)
@@ -119,9 +119,18 @@ def of(spec: FleetSpec) -> Region:
 
 def prices(spec: FleetSpec) -> tuple[Price, Price]:
     """What replicas of each role take of the budget of accelerators, and of that of money an hour."""
+    roles = {role: spec.roles[role] for role in Role}
     return (
-        {role: _price(spec.roles[role], lambda each: float(each.accelerators)) for role in Role},
-        {role: _price(spec.roles[role], lambda each: each.cost_per_hour) for role in Role},
+        {
+            role: pools.filling(each).accelerators
+            if each.pools
+            else float(each.profile.accelerators)
+            for role, each in roles.items()
+        },
+        {
+            role: pools.filling(each).cost_per_hour if each.pools else each.profile.cost_per_hour
+            for role, each in roles.items()
+        },
     )
 
 
@@ -143,19 +152,13 @@ def beside(region: Region, alive: Pair, draining: Pair) -> Region:
     return replace(region, purses=purses)
 
 
-def _price(
-    role: RoleSpec, of: Callable[[EngineProfile], float]
-) -> "float | NDArray[np.float64]":
-    if not role.pools:
-        return of(role.profile)
-    filled = pools.filling(role)
-    each = {name: of(profile) for name, profile in zip(filled.names, filled.profiles, strict=True)}
-    return filled.summed(each, LARGEST)
-
-
 def _together(price: "float | NDArray[np.float64]", replicas: "int | Integers") -> "Any":
     """What so many replicas take."""
-    return price * replicas if isinstance(price, float | int) else price[np.minimum(replicas, LARGEST)]
+    return (
+        price * replicas
+        if isinstance(price, float | int)
+        else price[np.minimum(replicas, pools.LARGEST)]
+    )
 
 
 def _times(money: "NDArray[np.float64]", price: "float | NDArray[np.float64]") -> Integers:

@@ -19,19 +19,20 @@ from tandem.planner.queueing.prefill import PrefillWork, of_service
 from tandem.planner.queueing.wait import Wait
 
 ROUNDS = 40  # of a search for a root; each gains a bit
+LEAST_RATE_RPS = 1e-9  # nobody comes, without a division by zero
 NEARLY = 1 - 1e-9  # of what pods can do: beyond it, all work all of the time
 
 
 def prefill_shares(mean_s: Sequence[float], pods: Sequence[int], rate_rps: float) -> Floats:
     """Shares of the prompts that each kind takes, of kinds with these mean times."""
     most_rps, count = 1 / np.array(mean_s), np.array(pods, dtype=np.float64)
-    capacity_rps = float(count @ most_rps)
+    capacity_rps, rate_rps = float(count @ most_rps), max(rate_rps, LEAST_RATE_RPS)
     if rate_rps >= NEARLY * capacity_rps:
-        return count * most_rps / capacity_rps
+        busy: Floats = count * most_rps
+        return busy / capacity_rps
     kappa = rate_rps / float(count.sum())
     for _ in range(ROUNDS):  # Newton, from below, of an increasing concave function
-        taken = kappa * most_rps / (most_rps + kappa)
-        lacks = rate_rps - float(count @ taken)
+        lacks = rate_rps - float(count @ (kappa * most_rps / (most_rps + kappa)))
         if lacks <= 1e-9 * rate_rps:
             break
         kappa += lacks / float(count @ (most_rps / (most_rps + kappa)) ** 2)
@@ -52,9 +53,7 @@ def decode_shares(works: Sequence[DecodeWork], replicas: Sequence[int], rate_rps
         [(work.fixed_s, work.resident_s, work.capacity) for work in works]
     ).T
     tokens_per_s = rate_rps * max(works[0].mean_steps, 1e-9)
-    there = count > 0
-    low_s = float(fixed_s[there].min())
-    high_s = float((fixed_s + each_s * most)[there].max())
+    low_s, high_s = float(fixed_s.min()), float((fixed_s + each_s * most).max())
     for _ in range(ROUNDS):
         step_s = (low_s + high_s) / 2
         if _given(count, step_s, fixed_s, each_s, most).sum() < tokens_per_s:

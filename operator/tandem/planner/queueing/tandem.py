@@ -14,6 +14,7 @@ so attainment is joint: requests that meet TTFT and TPOT both. It is told for ea
 (`targets`), and where a role has several kinds of replica, over all of them (`mixed`).
 """
 
+import copy
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -87,26 +88,43 @@ class Tandem:
     def __init__(self, demand: Demand, spec: FleetSpec) -> None:
         self.demand = demand
         self.profiles = {role: spec.roles[role].profile for role in Role}
-        self.fillings = {role: pools.filling(spec.roles[role]) for role in Role}
+        self.fillings: Mapping[Role, Filling] = {
+            role: pools.filling(spec.roles[role]) for role in Role
+        }
         kept = _fit(demand.lengths, self.fillings)
         self.lengths, self.served = demand.lengths.where(kept)
-        self.targets = targets.of(demand, spec, kept)
+        self.targets = targets.of(demand, spec, kept, self.lengths)
         self.slo = targets.strictest(self.targets, spec.slo)
         prefills, decodes = (self.fillings[role].profiles for role in Role)
         self.prefill_works = tuple(prefill.work(each, self.lengths) for each in prefills)
         self.link_works = tuple(link.work(each, self.lengths) for each in decodes)
         self.decode_works = tuple(decode.work(each, self.lengths) for each in decodes)
-        self.prefill_work, self.link_work = self.prefill_works[0], self.link_works[0]
-        self.decode_work = self.decode_works[0]
+        self._take_main()
         self.first_by_decode = self.profiles[Role.DECODE].first_token is Role.DECODE
-        longest_s = targets.longest_s(self.targets)
-        finer = min(longest_s / targets.shortest_s(self.targets), FINEST)
-        self._longest_s, self._grid = longest_s, Grid.over(longest_s, int(SLO_CELLS * finer))
+        shortest_s, self._longest_s = targets.span_s(self.targets)
+        finer = min(self._longest_s / shortest_s, FINEST)
+        self._grid = Grid.over(self._longest_s, int(SLO_CELLS * finer))
         self._times_s = self._grid.times_s
-        self.ttft_s = functools.reduce(np.minimum, (each.ttft_s for each in self.targets))
+        self.ttft_s: float | Floats = functools.reduce(
+            np.minimum, (each.ttft_s for each in self.targets)
+        )
         self._shares = np.array([each.share for each in self.targets])
-        self._prefills: dict[int, PrefillStage] = {}
-        self._decodes: dict[int, DecodeStage] = {}
+        self._is_plain = len(self.targets) == len(prefills) == 1
+        self._prefills: dict[tuple[int, ...], PrefillStage] = {}
+        self._decodes: dict[tuple[int, ...], DecodeStage] = {}
+
+    def filled(self, fillings: Mapping[Role, Filling]) -> "Tandem":
+        """The same kinds of replica taken in another order; what is known of a composition stays known."""
+        other = copy.copy(self)
+        other.fillings = fillings
+        other._take_main()  # noqa: SLF001 - of its own class
+        return other
+
+    def _take_main(self) -> None:
+        """The works of the kinds that others are measured by."""
+        prefills, decodes = (self.fillings[role].main for role in Role)
+        self.prefill_work, self.link_work = self.prefill_works[prefills], self.link_works[decodes]
+        self.decode_work = self.decode_works[decodes]
 
     @property
     def rate_rps(self) -> float:
@@ -115,6 +133,9 @@ class Tandem:
 
     def attainment(self, prefills: int, decodes: int) -> float:
         """Share of requests that meet TTFT and TPOT both."""
+        if self._is_plain:  # what a search asks most often, without arrays of one
+            slack, within = self.decode(decodes).slack[0, 0], self.prefill(prefills).within
+            return min(1.0, max(0.0, float(slack @ within)))
         return min(1.0, float(self._shares @ self.attainments(prefills, decodes)))
 
     def attainments(self, prefills: int, decodes: int) -> Floats:
@@ -143,15 +164,27 @@ class Tandem:
 
     def prefill(self, prefills: int) -> PrefillStage:
         """The prefill side with so many replicas."""
-        if prefills not in self._prefills:
-            self._prefills[prefills] = self._prefill(prefills)
-        return self._prefills[prefills]
+        counts = self._counts(Role.PREFILL, prefills)
+        if counts not in self._prefills:
+            self._prefills[counts] = self._prefill(counts)
+        return self._prefills[counts]
 
     def decode(self, decodes: int) -> DecodeStage:
         """The decode side with so many replicas."""
-        if decodes not in self._decodes:
-            self._decodes[decodes] = self._decode(decodes)
-        return self._decodes[decodes]
+        counts = self._counts(Role.DECODE, decodes)
+        if counts not in self._decodes:
+            self._decodes[counts] = self._decode(counts)
+        return self._decodes[counts]
+
+    def _counts(self, role: Role, replicas: int) -> tuple[int, ...]:
+        """Replicas of each kind; without end those of the quickest, as nobody has to take another."""
+        if replicas < UNLIMITED:
+            return self.fillings[role].counts(replicas)
+        alone_s = [work.mean_s for work in self.prefill_works]
+        if role is Role.DECODE:
+            alone_s = [work.step_s(1.0) for work in self.decode_works]
+        quickest = alone_s.index(min(alone_s))
+        return tuple(UNLIMITED if kind == quickest else 0 for kind in range(len(alone_s)))
 
     def tpot_within(self, decodes: int, seconds: float | Floats) -> Floats:
         """P(TPOT <= seconds) of each length point, shape (..., points); 1 where there is one token."""
@@ -176,38 +209,31 @@ class Tandem:
         )
 
     def equivalent(self, role: Role, replicas: int) -> float:
-        """Replicas of the first kind that could do as much."""
+        """Replicas of the main kind that could do as much."""
         if self.fillings[role].is_plain:
             return replicas
         most_rps = self.most_rps(role)
         counts = self.fillings[role].counts(replicas)
-        return sum(n * each for n, each in zip(counts, most_rps, strict=True)) / most_rps[0]
-
-    def _prefill(self, prefills: int) -> PrefillStage:
-        works = self.prefill_works
-        if prefills >= UNLIMITED:
-            quickest = min(range(len(works)), key=lambda kind: works[kind].mean_s)
-            shares = np.eye(len(works))[quickest]
-            return PrefillStage(
-                work=works[quickest],
-                shares=shares,
-                wait=NO_WAIT,
-                within=np.ones_like(self._times_s),
-            )
-        work, shares = works[0], ONE
-        if len(works) > 1:
-            counts = self.fillings[Role.PREFILL].counts(prefills)
-            shares = mixed.prefill_shares([each.mean_s for each in works], counts, self.rate_rps)
-            work = mixed.prefill_work(works, shares, self.lengths.weights)
-        wait = prefill.wait(work, self.rate_rps, self.demand.arrival_ca2, prefills)
-        return PrefillStage(
-            work=work, shares=shares, wait=wait, within=1 - wait.beyond(self._times_s)
+        return (
+            sum(n * each for n, each in zip(counts, most_rps, strict=True))
+            / most_rps[self.fillings[role].main]
         )
 
-    def _decode(self, decodes: int) -> DecodeStage:
-        parts = self._parts(decodes)
-        slack = self._slack(parts[0])
-        transfer_s = parts[0].transfer_s
+    def _prefill(self, counts: tuple[int, ...]) -> PrefillStage:
+        works, replicas = self.prefill_works, sum(counts)
+        work, shares = works[0], np.eye(len(works))[0] if len(works) > 1 else ONE
+        if len(works) > 1 and replicas:
+            shares = mixed.prefill_shares([each.mean_s for each in works], counts, self.rate_rps)
+            work = mixed.prefill_work(works, shares, self.lengths.weights)
+        wait = NO_WAIT
+        if replicas < UNLIMITED:
+            wait = prefill.wait(work, self.rate_rps, self.demand.arrival_ca2, replicas)
+        within = 1 - wait.beyond(self._times_s)
+        return PrefillStage(work=work, shares=shares, wait=wait, within=within)
+
+    def _decode(self, counts: tuple[int, ...]) -> DecodeStage:
+        parts = self._parts(counts)
+        slack, transfer_s = self._slack(parts[0]), parts[0].transfer_s
         if len(parts) > 1:
             slack = np.sum([part.share * self._slack(part) for part in parts], axis=0)
             transfer_s = np.sum([part.share * part.transfer_s for part in parts], axis=0)
@@ -219,17 +245,18 @@ class Tandem:
             slack=slack,
         )
 
-    def _parts(self, decodes: int) -> tuple[Part, ...]:
-        works = self.decode_works
-        if len(works) == 1:
-            return (self._part(0, 1.0, decodes),)
-        if decodes >= UNLIMITED:
-            quickest = min(range(len(works)), key=lambda kind: works[kind].step_s(1.0))
-            return (self._part(quickest, 1.0, decodes),)
-        counts = self.fillings[Role.DECODE].counts(decodes)
-        shares = mixed.decode_shares(works, counts, self.rate_rps)
-        there = [kind for kind in range(len(works)) if shares[kind] > LEAST_SHARE]
-        return tuple(self._part(kind, float(shares[kind]), counts[kind]) for kind in there)
+    def _parts(self, counts: tuple[int, ...]) -> tuple[Part, ...]:
+        there = [kind for kind, count in enumerate(counts) if count]
+        if len(there) <= 1:
+            kind = there[0] if there else 0
+            return (self._part(kind, 1.0, counts[kind]),)
+        works = [self.decode_works[kind] for kind in there]
+        shares = mixed.decode_shares(works, [counts[kind] for kind in there], self.rate_rps)
+        return tuple(
+            self._part(kind, share, counts[kind])
+            for kind, share in zip(there, shares.tolist(), strict=True)
+            if share > LEAST_SHARE
+        )
 
     def _part(self, kind: int, share: float, replicas: int) -> Part:
         """Replicas of a kind under their share of the load."""

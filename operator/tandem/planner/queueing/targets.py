@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tandem.planner.demand import Demand, Floats
+from tandem.planner.demand import Demand, Floats, LengthMix
 from tandem.planner.spec import FleetSpec, RequestClass, Slo
 
 OTHERS = "others"  # requests of no class, where there are classes
-LEAST_SHARE = 1e-12  # of arrivals: fewer are no class
+LEAST_SHARE = 1e-9  # of arrivals: fewer are no class, but a rounding
+NOBODY = np.zeros(1)  # of all points
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,22 +37,23 @@ class Target:
     ttft_s: "float | Floats"
 
 
-def of(demand: Demand, spec: FleetSpec, kept: NDArray[np.bool_]) -> tuple[Target, ...]:
-    """The targets of a demand's requests, of which those of `kept` points are served at all."""
-    inputs = demand.lengths.input_tokens
-    if kept.any():
-        inputs = inputs[kept]
-    found = []
-    for each, weights in _weighted(demand, spec):
-        share = float(weights.sum())
-        if share <= LEAST_SHARE:
-            continue
-        served = (weights[kept] if kept.any() else 0 * weights) / share
-        ttft_s = tiered(each.slo, inputs)
-        found.append(
-            Target(name=each.name, slo=each.slo, share=share, weights=served, ttft_s=ttft_s)
-        )
-    return tuple(found)
+def of(
+    demand: Demand, spec: FleetSpec, kept: NDArray[np.bool_], served: LengthMix
+) -> tuple[Target, ...]:
+    """The targets of a demand's requests, of whose points `kept` are served at all: those of `served`."""
+    if not spec.classes and served is demand.lengths:
+        return (_target(OTHERS, spec.slo, 1.0, served.weights if kept[0] else NOBODY, served),)
+    weighted = ((name, slo, weights) for name, slo, weights in _weighted(demand, spec))
+    return tuple(
+        _target(name, slo, share, (weights[kept] if kept.any() else NOBODY) / share, served)
+        for name, slo, weights in weighted
+        if (share := float(weights.sum())) > LEAST_SHARE
+    )
+
+
+def _target(name: str, slo: Slo, share: float, weights: Floats, served: LengthMix) -> Target:
+    ttft_s = tiered(slo, served.input_tokens)
+    return Target(name=name, slo=slo, share=share, weights=weights, ttft_s=ttft_s)
 
 
 def tiered(slo: Slo, input_tokens: Floats) -> "float | Floats":
@@ -63,14 +65,12 @@ def tiered(slo: Slo, input_tokens: Floats) -> "float | Floats":
     return targets_s[np.searchsorted(most, input_tokens)]
 
 
-def longest_s(targets: tuple[Target, ...]) -> float:
-    """The longest TTFT target of all."""
-    return max(float(np.max(each.ttft_s)) for each in targets)
-
-
-def shortest_s(targets: tuple[Target, ...]) -> float:
-    """The shortest TTFT target of all."""
-    return min(float(np.min(each.ttft_s)) for each in targets)
+def span_s(targets: tuple[Target, ...]) -> tuple[float, float]:
+    """The shortest and the longest TTFT target of all."""
+    if len(targets) == 1 and not targets[0].slo.tiers:
+        return targets[0].slo.ttft_s, targets[0].slo.ttft_s
+    ends = [(float(np.min(each.ttft_s)), float(np.max(each.ttft_s))) for each in targets]
+    return min(low for low, _ in ends), max(high for _, high in ends)
 
 
 def strictest(targets: tuple[Target, ...], slo: Slo) -> Slo:
@@ -87,18 +87,15 @@ def strictest(targets: tuple[Target, ...], slo: Slo) -> Slo:
     )
 
 
-def _weighted(demand: Demand, spec: FleetSpec) -> list[tuple[RequestClass, Floats]]:
-    """Each class with its weights of all points, then those of none."""
-    others = RequestClass(name=OTHERS, slo=spec.slo)
+def _weighted(demand: Demand, spec: FleetSpec) -> list[tuple[str, Slo, Floats]]:
+    """Each class and its weights of all points, then those of none."""
     weights = demand.lengths.weights
-    if not spec.classes:
-        return [(others, weights)]
-    found = [(each, _weights(each, demand)) for each in spec.classes]
-    left = np.maximum(weights - np.sum([own for _, own in found], axis=0), 0.0)
-    return [*found, (others, left)]
+    found = [(each.name, each.slo, _weights(each, demand)) for each in spec.classes]
+    left = np.maximum(weights - np.sum([own for *_, own in found], axis=0), 0.0)
+    return [*found, (OTHERS, spec.slo, left)]
 
 
 def _weights(each: RequestClass, demand: Demand) -> Floats:
     if each.share is not None:
         return demand.lengths.weights * each.share
-    return demand.classes.get(each.name, np.zeros_like(demand.lengths.weights))
+    return demand.classes.get(each.name, 0 * demand.lengths.weights)
