@@ -87,23 +87,23 @@ def tpot_quantiles_s(tandem: Tandem, decodes: int) -> tuple[float, ...]:
 
 def utilisation(tandem: Tandem, prefills: int, decodes: int) -> Mapping[str, float]:
     """Shares: prefill and link of time, decode of the tokens it can give at the TPOT target, KV of room."""
-    stage, work = tandem.decode(decodes), tandem.decode_work
-    residents = max(headroom.most_residents(tandem), 1.0)
-    replicas = tandem.equivalent(Role.DECODE, decodes)
-    most_tokens_per_s = replicas * residents / work.step_s(residents)
-    kv = [tandem.fillings[Role.DECODE].profiles[part.kind].kv for part in stage.parts]
-    held = [part.pool.kv_tokens for part in stage.parts]
+    stage = tandem.decode(decodes)
+    work, residents = stage.work, max(headroom.most_residents(tandem, decodes), 1.0)
+    most_tokens_per_s = stage.replicas * residents / work.step_s(residents)
+    profiles = tandem.fillings[Role.DECODE].profiles
+    capacity = sum(part.share * profiles[part.kind].kv.capacity_tokens for part in stage.parts)
     return {
         "prefill": tandem.rate_rps * tandem.prefill(prefills).work.mean_s / prefills,
         "link": stage.link,
         "decode": tandem.rate_rps * work.mean_steps / most_tokens_per_s,
-        "kv": max(tokens / of.capacity_tokens for tokens, of in zip(held, kv, strict=True)),
+        "kv": stage.pool.kv_tokens / capacity,
     }
 
 
 def _tpot_range_s(tandem: Tandem, decodes: int) -> tuple[float, float]:
     """Between which times TPOT lies, but for one request in ten thousand."""
-    stage, own_s = tandem.decode(decodes), tandem.decode_work.own_s
+    stage = tandem.decode(decodes)
+    own_s = stage.work.own_s
     share = np.cumsum(stage.pool.shares)
     low, high = np.interp([1e-4, 1 - 1e-4], share, stage.pool.step_s)
     if not tandem.first_by_decode:

@@ -107,10 +107,9 @@ def idle_limit(tandem: Tandem) -> InfeasibleSlo | None:
 
 def _limit(tandem: Tandem, target: Target, reach: float) -> InfeasibleSlo:
     """What a class gets from idle engines."""
-    work = tandem.decode_works[tandem.decode(UNLIMITED).parts[0].kind]
+    work = tandem.decode(UNLIMITED).work
     step_s = work.step_s(1.0) + work.own_s
-    paths_s, shares = tandem.paths(UNLIMITED, UNLIMITED)
-    ttft_s = paths_s[shares > 0] if len(paths_s) > len(step_s) else paths_s
+    ttft_s, _ = tandem.paths(UNLIMITED, UNLIMITED)
     if tandem.first_by_decode:
         ttft_s = ttft_s + work.step_s(1.0)
     weights, share = target.weights / max(float(target.weights.sum()), 1e-12), target.slo.attainment

@@ -10,7 +10,6 @@ from math import inf, sqrt
 import numpy as np
 from scipy.special import ndtri
 
-from tandem.api.role import Role
 from tandem.planner.model import Bottleneck
 from tandem.planner.queueing import mixed, prefill
 from tandem.planner.queueing.tandem import Tandem
@@ -25,13 +24,13 @@ def growth(tandem: Tandem, prefills: int, decodes: int) -> Mapping[Bottleneck, f
     if tandem.rate_rps < LEAST_RATE_RPS:
         return dict.fromkeys(_STAGES, inf)
     slack_s = _ttft_slack_s(tandem, decodes)
-    work = tandem.decode_work
+    work = tandem.decode(decodes).work
     contexts = 1 + work.context_variance / work.context_tokens**2
     return {
         Bottleneck.PREFILL_COMPUTE: _prefill(tandem, prefills, slack_s),
         Bottleneck.KV_TRANSFER: _link(tandem, decodes, slack_s),
         Bottleneck.DECODE_COMPUTE: _held(
-            tandem, decodes, most_residents(tandem), work.heavy_s / work.resident_s
+            tandem, decodes, most_residents(tandem, decodes), work.heavy_s / work.resident_s
         ),
         Bottleneck.DECODE_KV: _held(
             tandem, decodes, work.kv_tokens / work.context_tokens, contexts
@@ -39,9 +38,9 @@ def growth(tandem: Tandem, prefills: int, decodes: int) -> Mapping[Bottleneck, f
     }
 
 
-def most_residents(tandem: Tandem) -> float:
+def most_residents(tandem: Tandem, decodes: int) -> float:
     """Residents of a replica whose iteration takes the TPOT target, within its batch cap."""
-    return mixed.most_residents(tandem.decode_work, tandem.slo.tpot_s)
+    return mixed.most_residents(tandem.decode(decodes).work, tandem.slo.tpot_s)
 
 
 def bottleneck(growth: Mapping[Bottleneck, float]) -> Bottleneck:
@@ -82,7 +81,8 @@ def _link(tandem: Tandem, decodes: int, slack_s: float) -> float:
 
 def _held(tandem: Tandem, decodes: int, most: float, spread: float) -> float:
     """The growth at which residents n + z·√Var reach `most`, Var = n · spread · τ/α / D."""
-    work, replicas = tandem.decode_work, tandem.equivalent(Role.DECODE, decodes)
+    stage = tandem.decode(decodes)
+    work, replicas = stage.work, stage.replicas
     z = float(ndtri(tandem.slo.attainment))
     slowed = work.step_s(most) / work.fixed_s  # 1/(1 − ρ) at the limit
     sway = z * sqrt(spread * slowed / replicas)

@@ -5,18 +5,17 @@
   that all pods take λ. With λ near what they can do x is μ. The queue is then M/G/c with the mixture of all
   kinds' service times; derived here, checked against `simulator` (tests/planner/test_pools.py).
 - A decode request goes where the iteration is shortest, which keeps τ alike: n = (τ − α)/b residents on
-  each kind, less what it holds, and Σ D·n/τ = λE[O] gives τ (a pool whose α is above τ gets nobody).
+  each kind, and Σ D·n/τ = λE[O] gives τ (a kind whose α is above τ gets nobody). All swing as one pool.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tandem.planner.demand import Floats
-from tandem.planner.queueing.decode import DecodePool, DecodeWork
+from tandem.planner.queueing.decode import DecodeWork
 from tandem.planner.queueing.prefill import PrefillWork, of_service
-from tandem.planner.queueing.wait import Wait
 
 ROUNDS = 40  # of a search for a root; each gains a bit
 LEAST_RATE_RPS = 1e-9  # nobody comes, without a division by zero
@@ -28,16 +27,17 @@ def prefill_shares(mean_s: Sequence[float], pods: Sequence[int], rate_rps: float
     most_rps, count = 1 / np.array(mean_s), np.array(pods, dtype=np.float64)
     capacity_rps, rate_rps = float(count @ most_rps), max(rate_rps, LEAST_RATE_RPS)
     if rate_rps >= NEARLY * capacity_rps:
-        busy: Floats = count * most_rps
-        return busy / capacity_rps
+        full: Floats = count * most_rps / capacity_rps
+        return full
     kappa = rate_rps / float(count.sum())
     for _ in range(ROUNDS):  # Newton, from below, of an increasing concave function
         lacks = rate_rps - float(count @ (kappa * most_rps / (most_rps + kappa)))
         if lacks <= 1e-9 * rate_rps:
             break
         kappa += lacks / float(count @ (most_rps / (most_rps + kappa)) ** 2)
-    shares: Floats = count * most_rps / (most_rps + kappa)
-    return shares / shares.sum()
+    taken = count * most_rps / (most_rps + kappa)
+    shares: Floats = taken / taken.sum()
+    return shares
 
 
 def prefill_work(works: Sequence[PrefillWork], shares: Floats, weights: Floats) -> PrefillWork:
@@ -46,29 +46,59 @@ def prefill_work(works: Sequence[PrefillWork], shares: Floats, weights: Floats) 
     return of_service(service_s, np.outer(shares, weights).ravel())
 
 
-def decode_shares(works: Sequence[DecodeWork], replicas: Sequence[int], rate_rps: float) -> Floats:
-    """Shares of the requests that each kind takes."""
+def residents(works: Sequence[DecodeWork], replicas: Sequence[int], rate_rps: float) -> Floats:
+    """Requests in a replica of each kind when none makes a request wait longer for its next token."""
     count = np.array(replicas, dtype=np.float64)
     fixed_s, each_s, most = np.array(
         [(work.fixed_s, work.resident_s, work.capacity) for work in works]
     ).T
     tokens_per_s = rate_rps * max(works[0].mean_steps, 1e-9)
     low_s, high_s = float(fixed_s.min()), float((fixed_s + each_s * most).max())
+    held: Floats = most
     for _ in range(ROUNDS):
         step_s = (low_s + high_s) / 2
-        if _given(count, step_s, fixed_s, each_s, most).sum() < tokens_per_s:
+        held = np.minimum(np.maximum((step_s - fixed_s) / each_s, 0.0), most)
+        if float(count @ (held / (fixed_s + each_s * held))) < tokens_per_s:
             low_s = step_s
         else:
             high_s = step_s
-    rates = _given(count, high_s, fixed_s, each_s, most)
-    shares: Floats = rates / rates.sum()
-    return shares
+    return held
 
 
-def _given(count: Floats, step_s: float, fixed_s: Floats, each_s: Floats, most: Floats) -> Floats:
-    """Tokens a second that kinds give when none makes a request wait longer for its next one."""
-    residents = np.minimum(np.maximum((step_s - fixed_s) / each_s, 0.0), most)
-    return count * residents / (fixed_s + each_s * residents)
+def decode_work(works: Sequence[DecodeWork], replicas: Sequence[int]) -> DecodeWork:
+    """The one kind of which as many replicas have the same iteration at any number of requests in all.
+
+    With τ alike, Σ D·(τ − α)/b of them: τ is linear in their number, so α is the mean of all kinds' with
+    weights D/b, and b their harmonic mean. Room is the mean: requests go where there is some.
+    """
+    count = np.array(replicas) / sum(replicas)
+    columns = np.array(
+        [
+            (
+                work.fixed_s,
+                work.resident_s,
+                work.heavy_s / work.resident_s,
+                work.batch_cap,
+                work.capacity,
+                work.kv_tokens,
+            )
+            for work in works
+        ]
+    ).T
+    quick = count / columns[1]
+    fixed_s, heavy = (float(quick @ column / quick.sum()) for column in (columns[0], columns[2]))
+    batch_cap, capacity, kv_tokens = (float(count @ column) for column in columns[3:])
+    resident_s = float(1 / quick.sum())
+    return replace(
+        works[0],
+        own_s=np.average([work.own_s for work in works], axis=0, weights=quick),
+        fixed_s=fixed_s,
+        resident_s=resident_s,
+        heavy_s=heavy * resident_s,
+        batch_cap=batch_cap,
+        capacity=capacity,
+        kv_tokens=kv_tokens,
+    )
 
 
 def most_residents(work: DecodeWork, tpot_s: float) -> float:
@@ -85,33 +115,9 @@ def most_rps(work: DecodeWork, residents: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Part:
-    """Decode replicas of one kind: their share of the requests, their steady state and their links."""
+    """Decode replicas of one kind: their share of the requests, and their links."""
 
     kind: int
     share: float
-    pool: DecodePool
     link: float
     transfer_s: Floats
-
-
-def as_one(parts: Sequence[Part]) -> DecodePool:
-    """What requests see of all parts together; each part's own step is its requests' for all of their stay."""
-    if len(parts) == 1:
-        return parts[0].pool
-    shares = np.array([part.share for part in parts])
-    step_s = np.concatenate([part.pool.step_s for part in parts])
-    order = np.argsort(step_s)
-    of = np.concatenate([part.share * part.pool.shares for part in parts])
-    waits = [part.pool.admission for part in parts]
-    return DecodePool(
-        step_s=step_s[order],
-        shares=of[order],
-        residents=float(shares @ [part.pool.residents for part in parts]),
-        busy=float(shares @ [part.pool.busy for part in parts]),
-        relaxation_s=float(shares @ [part.pool.relaxation_s for part in parts]),
-        admission=Wait(
-            min(1.0, float(shares @ [wait.probability for wait in waits])),
-            min(wait.decay_per_s for wait in waits),
-        ),
-        kv_tokens=float(shares @ [part.pool.kv_tokens for part in parts]),
-    )

@@ -15,9 +15,9 @@ so attainment is joint: requests that meet TTFT and TPOT both. It is told for ea
 """
 
 import copy
-import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,8 +66,9 @@ class DecodeStage:
     """Decode replicas with their links.
 
     Attributes:
-        parts: replicas of each kind.
-        pool: the steady state of all.
+        parts: the kinds that get any requests.
+        work, replicas: what requests cost these, and how many they are.
+        pool: their steady state.
         link: utilisation of the busiest kind's links.
         transfer_s: mean X of each length point, shape (points,).
         slack: share of requests that meet TPOT and have so much left to wait for prefill, on the grid of
@@ -76,6 +77,8 @@ class DecodeStage:
     """
 
     parts: tuple[Part, ...]
+    work: DecodeWork
+    replicas: int
     pool: DecodePool
     link: float
     transfer_s: Floats
@@ -105,9 +108,7 @@ class Tandem:
         finer = min(self._longest_s / shortest_s, FINEST)
         self._grid = Grid.over(self._longest_s, int(SLO_CELLS * finer))
         self._times_s = self._grid.times_s
-        self.ttft_s: float | Floats = functools.reduce(
-            np.minimum, (each.ttft_s for each in self.targets)
-        )
+        self.ttft_s: float | Floats = reduce(np.minimum, (each.ttft_s for each in self.targets))
         self._shares = np.array([each.share for each in self.targets])
         self._is_plain = len(self.targets) == len(prefills) == 1
         self._prefills: dict[tuple[int, ...], PrefillStage] = {}
@@ -146,14 +147,16 @@ class Tandem:
 
     def path_s(self, decodes: int) -> Floats:
         """Seconds to the first token that a length point's own size costs, shape (points,)."""
-        return self._path_s(self.prefill_work, self.decode_work, self.decode(decodes).transfer_s)
+        stage = self.decode(decodes)
+        return self._path_s(self.prefill_work, stage.work, stage.transfer_s)
 
     def paths(self, prefills: int, decodes: int) -> tuple[Floats, Floats]:
-        """The same for every two kinds that a request may meet, and the weights of all."""
+        """The same for every kind of prefill replica that a prompt may meet, and the weights of all."""
+        stage = self.decode(decodes)
         ways = [
-            (share * part.share, self._path_s(work, self.decode_works[part.kind], part.transfer_s))
-            for share, work in zip(self.prefill(prefills).shares, self.prefill_works, strict=True)
-            for part in self.decode(decodes).parts
+            (share, self._path_s(ahead, stage.work, stage.transfer_s))
+            for share, ahead in zip(self.prefill(prefills).shares, self.prefill_works, strict=True)
+            if share > 0
         ]
         weights = [share * self.lengths.weights for share, _ in ways]
         return np.concatenate([seconds for _, seconds in ways]), np.concatenate(weights)
@@ -188,15 +191,15 @@ class Tandem:
 
     def tpot_within(self, decodes: int, seconds: float | Floats) -> Floats:
         """P(TPOT <= seconds) of each length point, shape (..., points); 1 where there is one token."""
-        each = [
-            part.share * self._tpot_within(part, seconds) for part in self.decode(decodes).parts
-        ]
-        return each[0] if len(each) == 1 else np.sum(each, axis=0)
+        stage = self.decode(decodes)
+        return self._tpot_within(stage.work, stage.pool, stage.transfer_s, seconds)
 
     def idle(self, prefill_kind: int, decode_kind: int) -> Floats:
-        """What idle replicas of two kinds attain of each target."""
-        slack = self._slack(self._part(decode_kind, 1.0, UNLIMITED))
-        met: Floats = slack[prefill_kind].sum(axis=-1)
+        """What idle replicas of two kinds attain of each target, shape (targets,)."""
+        ends = tuple(UNLIMITED if k == decode_kind else 0 for k in range(len(self.decode_works)))
+        if ends not in self._decodes:
+            self._decodes[ends] = self._decode(ends)
+        met: Floats = self._decodes[ends].slack[prefill_kind].sum(axis=-1)
         return met
 
     def most_rps(self, role: Role) -> tuple[float, ...]:
@@ -206,17 +209,6 @@ class Tandem:
         return tuple(
             mixed.most_rps(work, mixed.most_residents(work, self.slo.tpot_s))
             for work in self.decode_works
-        )
-
-    def equivalent(self, role: Role, replicas: int) -> float:
-        """Replicas of the main kind that could do as much."""
-        if self.fillings[role].is_plain:
-            return replicas
-        most_rps = self.most_rps(role)
-        counts = self.fillings[role].counts(replicas)
-        return (
-            sum(n * each for n, each in zip(counts, most_rps, strict=True))
-            / most_rps[self.fillings[role].main]
         )
 
     def _prefill(self, counts: tuple[int, ...]) -> PrefillStage:
@@ -232,60 +224,79 @@ class Tandem:
         return PrefillStage(work=work, shares=shares, wait=wait, within=within)
 
     def _decode(self, counts: tuple[int, ...]) -> DecodeStage:
-        parts = self._parts(counts)
-        slack, transfer_s = self._slack(parts[0]), parts[0].transfer_s
+        there, work, shares = self._mixture(counts)
+        replicas = sum(counts[kind] for kind in there)
+        parts = tuple(
+            self._part(kind, share, counts[kind]) for kind, share in zip(there, shares, strict=True)
+        )
+        busy = max(part.link for part in parts)
+        transfer_s = parts[0].transfer_s
         if len(parts) > 1:
-            slack = np.sum([part.share * self._slack(part) for part in parts], axis=0)
             transfer_s = np.sum([part.share * part.transfer_s for part in parts], axis=0)
+        pool = self._pool(work, replicas, link.stretch(busy))
         return DecodeStage(
             parts=parts,
-            pool=mixed.as_one(parts),
-            link=max(part.link for part in parts),
+            work=work,
+            replicas=replicas,
+            pool=pool,
+            link=busy,
             transfer_s=transfer_s,
-            slack=slack,
+            slack=self._slack(work, pool, transfer_s),
         )
 
-    def _parts(self, counts: tuple[int, ...]) -> tuple[Part, ...]:
+    def _mixture(
+        self, counts: tuple[int, ...]
+    ) -> tuple[Sequence[int], DecodeWork, Sequence[float]]:
+        """The decode kinds that get requests, the one that they are like together, and their shares."""
         there = [kind for kind, count in enumerate(counts) if count]
         if len(there) <= 1:
             kind = there[0] if there else 0
-            return (self._part(kind, 1.0, counts[kind]),)
-        works = [self.decode_works[kind] for kind in there]
-        shares = mixed.decode_shares(works, [counts[kind] for kind in there], self.rate_rps)
-        return tuple(
-            self._part(kind, share, counts[kind])
-            for kind, share in zip(there, shares.tolist(), strict=True)
-            if share > LEAST_SHARE
+            return [kind], self.decode_works[kind], [1.0]
+        replicas = [counts[kind] for kind in there]
+        held = mixed.residents([self.decode_works[kind] for kind in there], replicas, self.rate_rps)
+        used = [place for place in range(len(there)) if held[place] > 0]
+        total = sum(replicas[place] * held[place] for place in used)
+        work = mixed.decode_work(
+            [self.decode_works[there[place]] for place in used],
+            [replicas[place] for place in used],
         )
+        shares = [float(replicas[place] * held[place] / total) for place in used]
+        return [there[place] for place in used], work, shares
 
     def _part(self, kind: int, share: float, replicas: int) -> Part:
         """Replicas of a kind under their share of the load."""
-        rate_rps, alone_s = share * self.rate_rps, self.link_works[kind].alone_s
-        busy = link.utilisation(self.link_works[kind], rate_rps, replicas)
-        stretch = link.stretch(busy)
-        pool = decode.idle(self.decode_works[kind])
-        if replicas < UNLIMITED:
-            pool = decode.pool(
-                self.decode_works[kind],
-                rate_rps,
-                replicas,
-                arrival_ca2=self.demand.arrival_ca2,
-                loading_tokens=rate_rps * self._loading_token_s(kind) * min(stretch, 1e3),
-            )
-        return Part(kind=kind, share=share, pool=pool, link=busy, transfer_s=alone_s * stretch)
+        work = self.link_works[kind]
+        busy = link.utilisation(work, share * self.rate_rps, replicas)
+        return Part(kind=kind, share=share, link=busy, transfer_s=work.alone_s * link.stretch(busy))
 
-    def _slack(self, part: Part) -> Floats:
+    def _pool(self, work: DecodeWork, replicas: int, stretch: float) -> DecodePool:
+        if replicas >= UNLIMITED:
+            return decode.idle(work)
+        return decode.pool(
+            work,
+            self.rate_rps,
+            replicas,
+            arrival_ca2=self.demand.arrival_ca2,
+            loading_tokens=self.rate_rps * self._loading_token_s * min(stretch, 1e3),
+        )
+
+    @cached_property
+    def _loading_token_s(self) -> float:
+        """Token-seconds of KV that a request holds in decode while it is loading over an idle link."""
+        return float(self.lengths.weights @ (self.lengths.input_tokens * self.link_work.alone_s))
+
+    def _slack(self, work: DecodeWork, pool: DecodePool, transfer_s: Floats) -> Floats:
         """What is left of the TTFT targets after all but the wait for prefill, of requests that meet TPOT."""
-        delays = self._delays(part.pool)
-        found = np.empty((len(self.prefill_works), len(self.targets), len(self._times_s)))
+        delays = self._delays(pool)
+        found = np.empty((len(self.prefill_works), len(self.targets), self._grid.cells))
         met: dict[float, Floats] = {}
         for row, each in enumerate(self.targets):
             tpot_s = each.slo.tpot_s
             if tpot_s not in met:
-                met[tpot_s] = self._tpot_within(part, tpot_s)
+                met[tpot_s] = self._tpot_within(work, pool, transfer_s, tpot_s)
             weights = each.weights * met[tpot_s]
-            for kind, work in enumerate(self.prefill_works):
-                path_s = self._path_s(work, self.decode_works[part.kind], part.transfer_s)
+            for kind, ahead in enumerate(self.prefill_works):
+                path_s = self._path_s(ahead, work, transfer_s)
                 used = self._grid.points(path_s + (self._longest_s - each.ttft_s), weights)
                 for delay in delays:
                     used = self._grid.summed(used, delay)
@@ -306,18 +317,14 @@ class Tandem:
             return ahead.service_s
         return ahead.service_s + work.own_s + transfer_s
 
-    def _loading_token_s(self, kind: int) -> float:
-        """Token-seconds of KV that a request holds in decode while it is loading over an idle link."""
-        lengths = self.lengths
-        return float(lengths.weights @ (lengths.input_tokens * self.link_works[kind].alone_s))
-
-    def _tpot_within(self, part: Part, seconds: float | Floats) -> Floats:
-        work, pool = self.decode_works[part.kind], part.pool
+    def _tpot_within(
+        self, work: DecodeWork, pool: DecodePool, transfer_s: Floats, seconds: float | Floats
+    ) -> Floats:
         later = self.lengths.output_tokens - 1
         sharper = 1 / decode.averaging(pool, work.steps)
         own_s = work.own_s + pool.mean_step_s
         total: Floats = np.zeros(1)
-        for share, gap_s in self._gaps(pool, part.transfer_s):
+        for share, gap_s in self._gaps(pool, transfer_s):
             mean_s = own_s if gap_s is None else own_s + gap_s / np.maximum(later, 1.0)
             step_s = seconds * sharper + (pool.mean_step_s - mean_s * sharper)
             total = total + share * steps_within(pool, step_s)
