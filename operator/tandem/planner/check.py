@@ -8,7 +8,7 @@ import numpy as np
 
 from tandem.api.role import Role
 from tandem.errors import InvalidInputError
-from tandem.planner import region
+from tandem.planner import check_mixture, region
 from tandem.planner.demand import Demand
 from tandem.planner.policies.table import named
 from tandem.planner.queueing.tandem import Tandem
@@ -29,6 +29,7 @@ def check(spec: FleetSpec, names: Names = CANONICAL) -> None:
     try:
         named(spec.policy).check(spec.parameters)
         _numbers(spec)
+        check_mixture.mixture(spec)
         for role in Role:
             _bounds(spec, role)
         _ratio(spec)
@@ -54,32 +55,31 @@ def _slo(demand: Demand, spec: FleetSpec) -> None:
     limit = idle_limit(tandem)
     if limit is None:
         return
-    of = f"for {share(spec.slo.attainment)} of these requests"
-    if limit.ttft_s > spec.slo.ttft_s:
+    asked = limit.asked
+    field = f"classes.{limit.name}" if spec.classes else "slo"
+    of = f"for {share(asked.attainment)} of these requests"
+    if limit.ttft_s > asked.ttft_s:
         name = spec.roles[Role.PREFILL].profile.name
         allowed = f"at least {seconds(limit.ttft_s)}, what one idle engine of {name} needs {of}"
-        raise InvalidInputError("slo.ttft", _typed(spec.slo.ttft_s), allowed)
-    if limit.tpot_s > spec.slo.tpot_s:
+        raise InvalidInputError(f"{field}.ttft", _typed(asked.ttft_s), allowed)
+    if limit.tpot_s > asked.tpot_s:
         name = spec.roles[Role.DECODE].profile.name
         allowed = f"at least {seconds(limit.tpot_s)}, what one idle engine of {name} needs {of}"
-        raise InvalidInputError("slo.tpot", _typed(spec.slo.tpot_s), allowed)
+        raise InvalidInputError(f"{field}.tpot", _typed(asked.tpot_s), allowed)
     reached = f"at most {share(limit.attainment)}, what idle engines reach with these targets"
-    raise InvalidInputError("slo.attainment", spec.slo.attainment, reached)
+    raise InvalidInputError(f"{field}.attainment", asked.attainment, reached)
 
 
 def _numbers(spec: FleetSpec) -> None:
     """Targets and times are finite and above zero."""
+    check_mixture.slo(spec.slo, "slo")
     positive = {
-        "slo.ttft": spec.slo.ttft_s,
-        "slo.tpot": spec.slo.tpot_s,
         "interval": spec.interval_s,
         **{f"{role}.leadTime": spec.roles[role].lead_time_s + 1e-9 for role in Role},
     }
     for field, value in positive.items():
         if not (isfinite(value) and value > 0):
             raise InvalidInputError(field, value, "finite and above 0 seconds")
-    if not 0 < spec.slo.attainment < 1:
-        raise InvalidInputError("slo.attainment", spec.slo.attainment, "between 0 and 1")
 
 
 def _bounds(spec: FleetSpec, role: Role) -> None:

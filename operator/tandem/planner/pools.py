@@ -119,15 +119,15 @@ def orders(
         yield role
         return
     able = [pool for pool in role.pools if worth[pool.name] > 0]
-    forced = [_only_least(pool) for pool in role.pools if pool.min_replicas and pool not in able]
+    unable = [_only_least(pool) for pool in role.pools if able and pool not in able]
     ranked = sorted(able or role.pools, key=lambda pool: _dearness(pool, worth, price))
     for first in ranked:
         others = [pool for pool in ranked if pool is not first]
-        yield _ordered(role, [first, *others], forced)
+        yield _ordered(role, [first, *others], unable)
     for first, small in permutations(ranked, 2):
         others = [pool for pool in ranked if pool not in (first, small)]
         for few, rest in _few(small, ceil(price[first.name] / max(price[small.name], 1e-12)) - 1):
-            yield _ordered(role, [first, few, *others, rest], forced)
+            yield _ordered(role, [first, few, *others, rest], unable)
 
 
 def _few(pool: Pool, most: int) -> Iterator[tuple[Pool, Pool]]:
@@ -141,8 +141,8 @@ def _few(pool: Pool, most: int) -> Iterator[tuple[Pool, Pool]]:
         )
 
 
-def _ordered(role: RoleSpec, pools: list[Pool], forced: list[Pool]) -> RoleSpec:
-    return replace(role, profile=pools[0].profile, pools=(*pools, *forced))
+def _ordered(role: RoleSpec, pools: list[Pool], unable: list[Pool]) -> RoleSpec:
+    return replace(role, profile=pools[0].profile, pools=(*pools, *unable))
 
 
 def _only_least(pool: Pool) -> Pool:

@@ -33,12 +33,15 @@ RELAXED = 1.5  # times what an idle engine needs: the SLO that is aimed at then
 class InfeasibleSlo:
     """What idle engines reach: TTFT and TPOT at the asked share, and the share that meets both targets.
 
-    Of classes, that of the one which falls short most; of TTFT tiers, TTFT as it would be in the last one.
+    Of classes, that of the one which falls short most: its name and the SLO that it asked for. Of TTFT
+    tiers, TTFT stretched to the last one.
     """
 
     ttft_s: float
     tpot_s: float
     attainment: float
+    name: str
+    asked: Slo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -117,6 +120,8 @@ def _limit(tandem: Tandem, target: Target, reach: float) -> InfeasibleSlo:
         ttft_s=_weighted_quantile(ttft_s * (target.slo.ttft_s / target.ttft_s), weights, share),
         tpot_s=_weighted_quantile(step_s, weights, share),
         attainment=reach,
+        name=target.name,
+        asked=target.slo,
     )
 
 
