@@ -208,10 +208,11 @@ def test_two_accelerators_in_a_role_do_what_the_simulator_says(
     )
     tandem = Tandem(Demand(rate_rps=rate_rps, lengths=from_requests(inputs, outputs)), asked)
     told, seen = prediction.of(tandem, *counts(replicas)), result.latencies()
+    ttft_s, tpot_s = (seen[name] for name in ("ttft_s", "tpot_s"))
 
     assert told.attainment == pytest.approx(result.attainment, abs=0.02)
     assert told.attainment <= result.attainment + 0.005
-    assert told.tpot_s[0] == pytest.approx(seen["tpot_s"].p50, rel=0.03)
-    assert told.tpot_s[3] == pytest.approx(seen["tpot_s"].p99, rel=0.05)
-    assert seen["ttft_s"].p99 <= told.ttft_s[3] * 1.02
-    assert told.ttft_s[3] == pytest.approx(seen["ttft_s"].p99, rel=0.35)
+    assert told.tpot_s[0] == pytest.approx(tpot_s.p50, rel=0.03)
+    assert told.tpot_s[3] == pytest.approx(tpot_s.p99, rel=0.05)
+    assert told.ttft_s[3] == pytest.approx(ttft_s.p99, rel=0.35)
+    assert told.ttft_s[3] >= (ttft_s.p99 or 0.0) * 0.98
