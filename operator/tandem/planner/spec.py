@@ -60,6 +60,10 @@ class Pool:
     min_replicas: int = 0
     max_replicas: int = 64
 
+    def __hash__(self) -> int:
+        """Of what tells pools apart: a profile has too many figures to hash them for each look-up."""
+        return hash((self.name, self.min_replicas, self.max_replicas))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleSpec:

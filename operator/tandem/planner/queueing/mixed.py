@@ -17,27 +17,28 @@ from tandem.planner.demand import Floats
 from tandem.planner.queueing.decode import DecodeWork
 from tandem.planner.queueing.prefill import PrefillWork, of_service
 
-ROUNDS = 40  # of a search for a root; each gains a bit
+ROUNDS = 24  # of a search for a root; each gains a bit
+PRECISE = 1e-9  # of a rate
 LEAST_RATE_RPS = 1e-9  # nobody comes, without a division by zero
 NEARLY = 1 - 1e-9  # of what pods can do: beyond it, all work all of the time
 
 
 def prefill_shares(mean_s: Sequence[float], pods: Sequence[int], rate_rps: float) -> Floats:
     """Shares of the prompts that each kind takes, of kinds with these mean times."""
-    most_rps, count = 1 / np.array(mean_s), np.array(pods, dtype=np.float64)
-    capacity_rps, rate_rps = float(count @ most_rps), max(rate_rps, LEAST_RATE_RPS)
+    kinds = [(count, 1 / each_s) for count, each_s in zip(pods, mean_s, strict=True)]
+    capacity_rps = sum(count * most_rps for count, most_rps in kinds)
+    rate_rps = max(rate_rps, LEAST_RATE_RPS)
     if rate_rps >= NEARLY * capacity_rps:
-        full: Floats = count * most_rps / capacity_rps
-        return full
-    kappa = rate_rps / float(count.sum())
+        return np.array([count * most_rps / capacity_rps for count, most_rps in kinds])
+    kappa = rate_rps / sum(pods)
     for _ in range(ROUNDS):  # Newton, from below, of an increasing concave function
-        lacks = rate_rps - float(count @ (kappa * most_rps / (most_rps + kappa)))
-        if lacks <= 1e-9 * rate_rps:
+        taken = [count * kappa * most_rps / (most_rps + kappa) for count, most_rps in kinds]
+        lacks = rate_rps - sum(taken)
+        if lacks <= PRECISE * rate_rps:
             break
-        kappa += lacks / float(count @ (most_rps / (most_rps + kappa)) ** 2)
-    taken = count * most_rps / (most_rps + kappa)
-    shares: Floats = taken / taken.sum()
-    return shares
+        kappa += lacks / sum(count * (most / (most + kappa)) ** 2 for count, most in kinds)
+    shares = np.array([count * most_rps / (most_rps + kappa) for count, most_rps in kinds])
+    return shares / float(shares.sum())
 
 
 def prefill_work(works: Sequence[PrefillWork], shares: Floats, weights: Floats) -> PrefillWork:
@@ -46,23 +47,22 @@ def prefill_work(works: Sequence[PrefillWork], shares: Floats, weights: Floats) 
     return of_service(service_s, np.outer(shares, weights).ravel())
 
 
-def residents(works: Sequence[DecodeWork], replicas: Sequence[int], rate_rps: float) -> Floats:
+def residents(works: Sequence[DecodeWork], replicas: Sequence[int], rate_rps: float) -> list[float]:
     """Requests in a replica of each kind when none makes a request wait longer for its next token."""
-    count = np.array(replicas, dtype=np.float64)
-    fixed_s, each_s, most = np.array(
-        [(work.fixed_s, work.resident_s, work.capacity) for work in works]
-    ).T
+    kinds = [(work.fixed_s, work.resident_s, work.capacity) for work in works]
     tokens_per_s = rate_rps * max(works[0].mean_steps, 1e-9)
-    low_s, high_s = float(fixed_s.min()), float((fixed_s + each_s * most).max())
-    held: Floats = most
+    low_s = min(fixed_s for fixed_s, _, _ in kinds)
+    high_s = max(fixed_s + each_s * most for fixed_s, each_s, most in kinds)
     for _ in range(ROUNDS):
-        step_s = (low_s + high_s) / 2
-        held = np.minimum(np.maximum((step_s - fixed_s) / each_s, 0.0), most)
-        if float(count @ (held / (fixed_s + each_s * held))) < tokens_per_s:
+        step_s, given = (low_s + high_s) / 2, 0.0
+        for count, (fixed_s, each_s, most) in zip(replicas, kinds, strict=True):
+            held = min(max((step_s - fixed_s) / each_s, 0.0), most)
+            given += count * held / (fixed_s + each_s * held)
+        if given < tokens_per_s:
             low_s = step_s
         else:
             high_s = step_s
-    return held
+    return [min(max((high_s - fixed_s) / each_s, 0.0), most) for fixed_s, each_s, most in kinds]
 
 
 def decode_work(works: Sequence[DecodeWork], replicas: Sequence[int]) -> DecodeWork:

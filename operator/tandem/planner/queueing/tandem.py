@@ -287,30 +287,36 @@ class Tandem:
 
     def _slack(self, work: DecodeWork, pool: DecodePool, transfer_s: Floats) -> Floats:
         """What is left of the TTFT targets after all but the wait for prefill, of requests that meet TPOT."""
-        delays = self._delays(pool)
+        delay, met = self._delay(pool), self._tpot_met(work, pool, transfer_s)
         found = np.empty((len(self.prefill_works), len(self.targets), self._grid.cells))
-        met: dict[float, Floats] = {}
         for row, each in enumerate(self.targets):
-            tpot_s = each.slo.tpot_s
-            if tpot_s not in met:
-                met[tpot_s] = self._tpot_within(work, pool, transfer_s, tpot_s)
-            weights = each.weights * met[tpot_s]
+            weights = each.weights * met[each.slo.tpot_s]
             for kind, ahead in enumerate(self.prefill_works):
                 path_s = self._path_s(ahead, work, transfer_s)
                 used = self._grid.points(path_s + (self._longest_s - each.ttft_s), weights)
-                for delay in delays:
+                if delay is not None:
                     used = self._grid.summed(used, delay)
                 found[kind, row] = used[::-1]
         return found
 
-    def _delays(self, pool: DecodePool) -> list[Floats]:
+    def _tpot_met(
+        self, work: DecodeWork, pool: DecodePool, transfer_s: Floats
+    ) -> Mapping[float, Floats]:
+        """P(TPOT within its target) of each length point, by target."""
+        targets_s = sorted({each.slo.tpot_s for each in self.targets})
+        if len(targets_s) == 1:
+            return {targets_s[0]: self._tpot_within(work, pool, transfer_s, targets_s[0])}
+        met = self._tpot_within(work, pool, transfer_s, np.array(targets_s)[:, None])
+        return dict(zip(targets_s, met, strict=True))
+
+    def _delay(self, pool: DecodePool) -> Floats | None:
         """Masses of what comes before the first token besides prefill and the KV transfer."""
         if not self.first_by_decode:
-            return []
-        delays = [first_step(pool, self._grid)]
-        if pool.admission.probability > LEAST_SHARE:
-            delays.append(self._grid.wait(pool.admission))
-        return delays
+            return None
+        step = first_step(pool, self._grid)
+        if pool.admission.probability <= LEAST_SHARE:
+            return step
+        return self._grid.summed(self._grid.wait(pool.admission), step)
 
     def _path_s(self, ahead: PrefillWork, work: DecodeWork, transfer_s: Floats) -> Floats:
         if not self.first_by_decode:
