@@ -181,8 +181,9 @@ class Tandem:
 
     def _counts(self, role: Role, replicas: int) -> tuple[int, ...]:
         """Replicas of each kind; without end those of the quickest, as nobody has to take another."""
-        if replicas < UNLIMITED:
-            return self.fillings[role].counts(replicas)
+        filling = self.fillings[role]
+        if replicas < UNLIMITED or filling.is_plain:
+            return filling.counts(replicas)
         alone_s = [work.mean_s for work in self.prefill_works]
         if role is Role.DECODE:
             alone_s = [work.step_s(1.0) for work in self.decode_works]
@@ -283,7 +284,7 @@ class Tandem:
     @cached_property
     def _loading_token_s(self) -> float:
         """Token-seconds of KV that a request holds in decode while it is loading over an idle link."""
-        return float(self.lengths.weights @ (self.lengths.input_tokens * self.link_work.alone_s))
+        return float(self.lengths.weights @ (self.lengths.input_tokens * self.link_works[0].alone_s))
 
     def _slack(self, work: DecodeWork, pool: DecodePool, transfer_s: Floats) -> Floats:
         """What is left of the TTFT targets after all but the wait for prefill, of requests that meet TPOT."""
