@@ -77,6 +77,16 @@ def test_pools_mix_accelerators_in_a_role(capsys: pytest.CaptureFixture[str]) ->
     assert both["pools"]["prefill"]["a100-llama-3.1-8b-tp1"] > 0
 
 
+def test_a_budget_of_money_is_shared_by_pools(capsys: pytest.CaptureFixture[str]) -> None:
+    """The least is the cheapest pool's: 1.80 for prefill, 4.10 for decode."""
+    load = ["--profile", "h200-llama-3.1-8b-tp1", "--pool", "prefill a100-llama-3.1-8b-tp1 8"]
+    found = answer(capsys, *load, "--budget-cost", "14")
+
+    assert found["cost_per_hour"] <= 14
+    assert run([*LOAD, *SLO, *load, "--budget-cost", "5"]) == 2
+    assert "--budget-cost: 5.0 is not allowed: at least 5.9" in capsys.readouterr().err
+
+
 def test_every_class_is_told_of_and_meets_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     chat = "chat share=0.3 ttft=300ms tpot=20ms attainment=0.9"
     long = "batch share=0.2 ttft=20s tpot=100ms isl=9000 osl=400 isl-cv=0.5"

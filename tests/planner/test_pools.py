@@ -84,6 +84,16 @@ def test_both_budgets_count_what_each_pool_takes() -> None:
     assert money.nearest(pair(9, 2)) in (pair(3, 2), pair(6, 1))
 
 
+def test_an_order_beyond_the_budget_is_no_answer() -> None:
+    """12 an hour: two fast engines of each role, or slow ones too; never fast ones alone for more."""
+    asked = mixed(of(pool(FAST), pool(SLOW)), of(pool(FAST), pool(SLOW)), ttft_s=1.5, tpot_s=0.05)
+    for money in (2.0, 4.0, 6.0, 8.0, 12.0):
+        found = size(demand(30.0), replace(asked, budget=Budget(cost_per_hour=money)))
+
+        assert paid(found) <= money + 1e-9
+        assert found.feasible == (found.prediction.attainment >= 0.99)
+
+
 def test_pools_of_one_kind_are_as_one() -> None:
     alone = spec()
     twice = mixed(of(pool(FAST, 3), pool(replace(FAST, name="also"))), of(pool(FAST)))

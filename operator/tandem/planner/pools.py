@@ -5,7 +5,7 @@ each has at most. So a number of replicas stands for one composition, prices and
 of that number, and a search over compositions is one over orders (`orders`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import permutations
@@ -104,6 +104,11 @@ def named(role: RoleSpec, replicas: int) -> Mapping[str, int]:
     """Replicas of each pool, by its name."""
     of = filling(role)
     return dict(zip(of.names, of.counts(replicas), strict=True))
+
+
+def cheapest_first(role: RoleSpec, of: Callable[[EngineProfile], float]) -> RoleSpec:
+    """The role with the pools that take least of something first."""
+    return replace(role, pools=tuple(sorted(role.pools, key=lambda pool: of(pool.profile))))
 
 
 def orders(

@@ -38,15 +38,13 @@ class Purse:
 
     def most_decodes(self, prefills: Integers) -> Integers:
         """Most decode replicas beside so many prefill replicas; negative where even none is too much."""
-        price, paid = self.price[Role.DECODE], _together(self.price[Role.PREFILL], prefills)
+        price, paid = self.price[Role.DECODE], together(self.price[Role.PREFILL], prefills)
         most = _times(self.total - paid, price)
         if self.alive is None:
             return most
-        grown = np.maximum(
-            0.0, paid - _together(self.price[Role.PREFILL], self.alive[Role.PREFILL])
-        )
+        grown = np.maximum(0.0, paid - together(self.price[Role.PREFILL], self.alive[Role.PREFILL]))
         room = max(0.0, self.total - cost(self.alive, self.price) - self.leaving)
-        standing = _together(price, self.alive[Role.DECODE])
+        standing = together(price, self.alive[Role.DECODE])
         most_grown = _times(room - grown + standing, price)
         return np.where(room - grown < -ROUNDING, -1, np.minimum(most, most_grown))
 
@@ -136,7 +134,7 @@ def prices(spec: FleetSpec) -> tuple[Price, Price]:
 
 def cost(pair: Pair, price: Price) -> float:
     """What a pair takes."""
-    return float(sum(_together(price[role], pair[role]) for role in Role))
+    return float(sum(together(price[role], pair[role]) for role in Role))
 
 
 def beside(region: Region, alive: Pair, draining: Pair) -> Region:
@@ -152,7 +150,7 @@ def beside(region: Region, alive: Pair, draining: Pair) -> Region:
     return replace(region, purses=purses)
 
 
-def _together(price: "float | NDArray[np.float64]", replicas: "int | Integers") -> "Any":
+def together(price: "float | NDArray[np.float64]", replicas: "int | Integers") -> "Any":
     """What so many replicas take."""
     return (
         price * replicas

@@ -92,7 +92,8 @@ def size(demand: Demand, spec: FleetSpec, *, spare: float = 0.0) -> Sizing:
         replicas=found.replicas,
         ideal=found.ideal,
         runner_up=_runner_up(found),
-        feasible=staircase.meets(tandem, staircase.shares_of(tandem), *_counts(found.replicas)),
+        feasible=found.is_allowed
+        and staircase.meets(tandem, staircase.shares_of(tandem), *_counts(found.replicas)),
         infeasible=infeasible,
         reasons=words.sizing(tandem, spec, found.replicas),
         tandem=tandem,

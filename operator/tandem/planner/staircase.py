@@ -55,18 +55,22 @@ class Goal:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Found:
-    """A pair, what it would be without bounds, and its staircase, the cheapest pair first."""
+    """A pair, what it would be without bounds, and its staircase, the cheapest pair first.
+
+    `is_allowed` tells whether there is any pair within all bounds.
+    """
 
     goal: Goal
     replicas: Pair
     ideal: Pair
     pairs: list[Pair]
+    is_allowed: bool
 
     @property
     def rank(self) -> tuple[float, float, float]:
         """The cheapest of those that meet the goal are least; where none does, what comes nearest."""
         attained, share = self.goal.worst(self.replicas)
-        lack = round(max(share - attained, 0.0), 9)
+        lack = round(max(share - attained, 0.0), 9) if self.is_allowed else float("inf")
         return lack, self.goal.cost(self.replicas), -self.goal.attained(self.replicas)
 
 
@@ -76,8 +80,14 @@ def found(goal: Goal) -> Found:
     ideal = ideals[0] if ideals else dict.fromkeys(Role, LARGEST)
     allowed = region.of(goal.spec)
     pairs = ideals if allowed.allows(ideal) else _cheapest(goal, allowed)
-    replicas = pairs[0] if pairs else allowed.nearest(ideal) or ideal
-    return Found(goal=goal, replicas=replicas, ideal=ideal, pairs=pairs)
+    nearest = pairs[0] if pairs else allowed.nearest(ideal)
+    return Found(
+        goal=goal,
+        replicas=nearest or ideal,
+        ideal=ideal,
+        pairs=pairs,
+        is_allowed=nearest is not None,
+    )
 
 
 def shares_of(tandem: Tandem) -> Floats:

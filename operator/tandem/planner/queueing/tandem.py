@@ -16,7 +16,6 @@ so attainment is joint: requests that meet TTFT and TPOT both. It is told for ea
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, reduce
 
 import numpy as np
@@ -31,58 +30,18 @@ from tandem.planner.queueing.decode import DecodePool, DecodeWork
 from tandem.planner.queueing.grid import Grid
 from tandem.planner.queueing.mixed import Part
 from tandem.planner.queueing.prefill import PrefillWork
+from tandem.planner.queueing.stages import DecodeStage, PrefillStage
+from tandem.planner.queueing.tokens import first_step, steps_within, tpot_within
 from tandem.planner.queueing.wait import NO_WAIT, Wait
 from tandem.planner.spec import FleetSpec
+
+__all__ = ["LEAST_SHARE", "UNLIMITED", "Tandem", "first_step", "steps_within"]
 
 UNLIMITED = 10**6  # replicas of a role so many that nobody waits for it
 SLO_CELLS = 256  # resolution of TTFT up to its target: 2 ms of 500 ms
 FINEST = 4.0  # times as many where targets differ
 ONE = np.ones(1)
-THIRDS = (0.1823, 0.6931, 1.7918)  # exponential quantiles at the middles of its thirds
 LEAST_SHARE = 1e-9  # of requests that wait for a place in decode: fewer are none
-LATE = np.array(
-    [1.0, *(1 + (np.arange(4) + 0.5) / 4)]
-)  # 1 + U: at once, or U at the middles of quarters
-LATE_SHARES = np.array(
-    [[1.0, 0, 0, 0, 0], [-1.0, 0.25, 0.25, 0.25, 0.25]]
-)  # that and with whom busy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PrefillStage:
-    """Prefill replicas: their central queue, and the shares of the prompts that each kind takes.
-
-    `within` is P(W_prefill <= t) on the grid of the TTFT targets.
-    """
-
-    work: PrefillWork
-    shares: Floats
-    wait: Wait
-    within: Floats
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class DecodeStage:
-    """Decode replicas with their links.
-
-    Attributes:
-        parts: the kinds that get any requests.
-        work, replicas: what requests cost these, and how many they are.
-        pool: their steady state.
-        link: utilisation of the busiest kind's links.
-        transfer_s: mean X of each length point, shape (points,).
-        slack: share of requests that meet TPOT and have so much left to wait for prefill, on the grid of
-            the TTFT targets, shape (prefill kinds, targets, cells).
-
-    """
-
-    parts: tuple[Part, ...]
-    work: DecodeWork
-    replicas: int
-    pool: DecodePool
-    link: float
-    transfer_s: Floats
-    slack: Floats
 
 
 class Tandem:
@@ -284,7 +243,9 @@ class Tandem:
     @cached_property
     def _loading_token_s(self) -> float:
         """Token-seconds of KV that a request holds in decode while it is loading over an idle link."""
-        return float(self.lengths.weights @ (self.lengths.input_tokens * self.link_works[0].alone_s))
+        return float(
+            self.lengths.weights @ (self.lengths.input_tokens * self.link_works[0].alone_s)
+        )
 
     def _slack(self, work: DecodeWork, pool: DecodePool, transfer_s: Floats) -> Floats:
         """What is left of the TTFT targets after all but the wait for prefill, of requests that meet TPOT."""
@@ -328,44 +289,8 @@ class Tandem:
         self, work: DecodeWork, pool: DecodePool, transfer_s: Floats, seconds: float | Floats
     ) -> Floats:
         later = self.lengths.output_tokens - 1
-        sharper = 1 / decode.averaging(pool, work.steps)
-        own_s = work.own_s + pool.mean_step_s
-        total: Floats = np.zeros(1)
-        for share, gap_s in self._gaps(pool, transfer_s):
-            mean_s = own_s if gap_s is None else own_s + gap_s / np.maximum(later, 1.0)
-            step_s = seconds * sharper + (pool.mean_step_s - mean_s * sharper)
-            total = total + share * steps_within(pool, step_s)
-        return np.where(later > 0, total, 1.0)
-
-    def _gaps(
-        self, pool: DecodePool, transfer_s: Floats
-    ) -> tuple[tuple[float, Floats | None], ...]:
-        """Weighted seconds that TPOT holds besides its steps: the first gap, if prefill emits token 1."""
-        if self.first_by_decode:
-            return ((1.0, None),)
-        wait = pool.admission
-        at_once_s = transfer_s + pool.busy * pool.mean_step_s / 2
-        if wait.probability == 0:
-            return ((1.0, at_once_s),)
-        third = wait.probability / len(THIRDS)
-        waits = ((third, at_once_s + z / max(wait.decay_per_s, 1e-9)) for z in THIRDS)
-        return ((1 - wait.probability, at_once_s), *waits)
-
-
-def first_step(pool: DecodePool, grid: Grid) -> Floats:
-    """Masses of U·τ + τ: a request that comes in mid-iteration waits for its end."""
-    seconds = np.outer(LATE, pool.step_s).ravel()
-    weights = np.outer(LATE_SHARES[0] + LATE_SHARES[1] * pool.busy, pool.shares).ravel()
-    return grid.points(seconds, weights)
-
-
-def steps_within(pool: DecodePool, seconds: Floats) -> Floats:
-    """P(τ <= t): an atom where nobody else is in the replica, else each state spread over its cell."""
-    share = np.cumsum(pool.shares)
-    edges = np.append((pool.step_s[1:] + pool.step_s[:-1]) / 2, pool.step_s[-1])
-    edges = np.concatenate([pool.step_s[:1], edges])
-    within: Floats = np.interp(seconds, edges, np.concatenate([share[:1], share]), left=0.0)
-    return within
+        gap_s = None if self.first_by_decode else transfer_s
+        return tpot_within(work, pool, later, seconds, gap_s)
 
 
 def _fit(lengths: LengthMix, fillings: Mapping[Role, Filling]) -> NDArray[np.bool_]:
