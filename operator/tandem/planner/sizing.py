@@ -133,11 +133,12 @@ def _aim(
     asked, reach = staircase.shares_of(tandem), tandem.attainments(UNLIMITED, UNLIMITED)
     if infeasible is None:
         return tandem, np.minimum(asked, reach - spare * (1 - asked))
+    lacking = reach < asked
     if reach.min() < HALF:
         tandem = Tandem(tandem.demand, _relaxed(tandem, spec, reach))
         reach = tandem.attainments(UNLIMITED, UNLIMITED)
-    left = np.where(reach < asked, max(spare, SPARE), spare)
-    return tandem, np.minimum(asked, reach - left * (1 - asked))
+    nearest = reach - max(spare, SPARE) * (1 - asked)
+    return tandem, np.where(lacking, nearest, np.minimum(asked, reach - spare * (1 - asked)))
 
 
 def _relaxed(tandem: Tandem, spec: FleetSpec, reach: Floats) -> FleetSpec:
