@@ -6,6 +6,7 @@
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import cycle
 
 import numpy as np
@@ -20,13 +21,38 @@ from tandem.planner.observation import Figure, LengthCounts, Observation, PodCou
 from tandem.planner.plan import plan
 from tandem.planner.prediction import predict
 from tandem.planner.sizing import size
-from tandem.planner.spec import FleetSpec, RoleSpec, Slo
+from tandem.planner.spec import Budget, FleetSpec, Pool, RequestClass, RoleSpec, Slo
 
 INTERVAL_S = 5.0
 SPEC = FleetSpec(
     slo=Slo(ttft_s=1.0, tpot_s=0.03),
     roles={
         role: RoleSpec(profile=profile("h200-llama-3.1-8b-tp1"), max_replicas=256) for role in Role
+    },
+)
+CLASSES = (
+    RequestClass(name="chat", share=0.3, slo=Slo(ttft_s=0.5, tpot_s=0.02, attainment=0.95)),
+    RequestClass(name="batch", share=0.3, slo=Slo(ttft_s=10.0, tpot_s=0.1, attainment=0.9)),
+)
+KINDS = [profile(f"{name}-llama-3.1-8b-tp1") for name in ("a100", "h200")]
+TWO = replace(
+    SPEC,
+    classes=CLASSES,
+    roles={
+        role: RoleSpec(profile=kind, max_replicas=512)
+        for role, kind in zip(Role, KINDS, strict=True)
+    },
+    budget=Budget(accelerators=512),
+)
+POOLS = replace(
+    TWO,
+    roles={
+        role: RoleSpec(
+            profile=KINDS[0],
+            max_replicas=512,
+            pools=tuple(Pool(name=kind.name, profile=kind, max_replicas=256) for kind in KINDS),
+        )
+        for role in Role
     },
 )
 
@@ -40,6 +66,8 @@ def main() -> None:
     for name, times_s in (
         ("predict() of one pair", _times_s(_predictions(rng), calls)),
         ("size(), 1 to 1000 requests/s", _times_s(_sizings(rng), calls)),
+        ("  3 classes, 2 accelerators", _times_s(_sizings(rng, TWO), calls)),
+        ("  the same in pools of a role", _times_s(_sizings(rng, POOLS), calls // 4)),
         ("plan(), an hour of memory", _plan_times_s(rng, calls, plan)),
         ("explained(), an hour of memory", _plan_times_s(rng, max(calls // 20, 1), explained)),
     ):
@@ -54,9 +82,9 @@ def _predictions(rng: np.random.Generator) -> Callable[[], object]:
     return lambda: predict(next(demands), SPEC, pods)
 
 
-def _sizings(rng: np.random.Generator) -> Callable[[], object]:
+def _sizings(rng: np.random.Generator, spec: FleetSpec = SPEC) -> Callable[[], object]:
     demands = cycle([_demand(rng, float(np.exp(rng.uniform(0, 6.9)))) for _ in range(200)])
-    return lambda: size(next(demands), SPEC)
+    return lambda: size(next(demands), spec)
 
 
 def _demand(rng: np.random.Generator, rate_rps: float) -> Demand:

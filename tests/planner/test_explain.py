@@ -18,7 +18,7 @@ from tandem.planner.observation import Figure, Missing, Observation, Traffic
 from tandem.planner.plan import plan
 from tandem.planner.policies.table import POLICIES, named
 from tandem.planner.sizing import size
-from tandem.planner.spec import Behavior, Budget, FleetSpec, RatioBounds
+from tandem.planner.spec import Behavior, Budget, FleetSpec, RatioBounds, Slo
 
 CALM = spec(lead_time_s=20.0, behavior=Behavior(down_window_s=0.0, down_max_step=64))
 
@@ -155,6 +155,12 @@ def test_a_load_that_is_said_to_change_the_wish_does_and_none_nearer(
         assert each.rate_rps == pytest.approx(each.growth * rate_rps, rel=2e-3)
 
 
+def changed(each: Relaxation, value: float) -> Slo:
+    """The SLO with the target of that name changed."""
+    changes: dict[str, Any] = {each.target: value}
+    return replace(CALM.slo, **changes)
+
+
 @pytest.mark.parametrize("rate_rps", [8.0, 65.0, 100.0, 140.0])
 def test_an_slo_that_is_said_to_save_a_replica_does_and_a_tighter_one_does_not(
     rate_rps: float,
@@ -164,8 +170,8 @@ def test_an_slo_that_is_said_to_save_a_replica_does_and_a_tighter_one_does_not(
 
     assert told.what_if.slo
     for each in told.what_if.slo:
-        enough = replace(CALM, slo=replace(CALM.slo, **{each.target: each.to}))
-        tighter = replace(CALM, slo=replace(CALM.slo, **{each.target: _tighter(each)}))
+        enough = replace(CALM, slo=changed(each, each.to))
+        tighter = replace(CALM, slo=changed(each, _tighter(each)))
 
         assert unclamped(plan(seen, memory, enough)) == each.replicas
         assert sum(each.replicas.values()) < sum(told.wish.values())

@@ -5,10 +5,11 @@ with the square of the input and decode memory with its product with the output,
 """
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -90,11 +91,15 @@ class Demand:
 
     `arrival_ca2` is the squared coefficient of variation of gaps between arrivals at the time scale of
     the queue, for which the index of dispersion of counts stands: 1 for Poisson.
+
+    `classes` are weights of the points of `lengths`, shape (points,), by the name of the class that
+    sends them; what these leave of a point's weight is of no class.
     """
 
     rate_rps: float
     lengths: LengthMix
     arrival_ca2: float = 1.0
+    classes: Mapping[str, Floats] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def mix(
@@ -133,6 +138,34 @@ def from_means(
     grid_out = np.broadcast_to(outputs[None, :], shape).ravel()
     cached = grid_in * (cached_tokens / input_tokens)
     return mix(grid_in, cached, grid_out, np.outer(input_weights, output_weights).ravel())
+
+
+def of_classes(
+    rate_rps: float, mixes: Mapping[str, tuple[float, LengthMix]], *, arrival_ca2: float = 1.0
+) -> Demand:
+    """The demand of classes, each of a share of the arrivals and lengths of its own.
+
+    Shares are taken in proportion to their sum.
+    """
+    total = sum(share for share, _ in mixes.values())
+    ends = np.cumsum([len(lengths.weights) for _, lengths in mixes.values()])
+    lengths_of = [lengths for _, lengths in mixes.values()]
+    classes = {}
+    for (name, (share, lengths)), end in zip(mixes.items(), ends.tolist(), strict=True):
+        weights = np.zeros(ends[-1])
+        weights[end - len(lengths.weights) : end] = lengths.weights * (share / total)
+        classes[name] = weights
+    return Demand(
+        rate_rps=rate_rps,
+        lengths=mix(
+            np.concatenate([each.input_tokens for each in lengths_of]),
+            np.concatenate([each.cached_tokens for each in lengths_of]),
+            np.concatenate([each.output_tokens for each in lengths_of]),
+            np.sum(list(classes.values()), axis=0),
+        ),
+        arrival_ca2=arrival_ca2,
+        classes=MappingProxyType(classes),
+    )
 
 
 def from_cells(cells: Iterable[Cell]) -> LengthMix | None:

@@ -25,7 +25,8 @@ class Prediction:
     """What a fleet of given size would do with a given demand.
 
     Quantiles are in seconds, at `QUANTILES`; infinite where a stage is overloaded. Utilisations are
-    shares: `prefill`, `link`, `decode` of time, `kv` of decode KV capacity at its mean.
+    shares: `prefill`, `link`, `decode` of time, `kv` of decode KV capacity at its mean. `classes` is the
+    attainment of each class of requests, where there are any.
     """
 
     attainment: float
@@ -33,6 +34,7 @@ class Prediction:
     tpot_s: tuple[float, ...]
     utilisation: Mapping[str, float]
     bottleneck: Bottleneck
+    classes: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

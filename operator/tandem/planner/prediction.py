@@ -31,6 +31,7 @@ def of(tandem: Tandem, prefills: int, decodes: int) -> Prediction:
     growth = headroom.growth(tandem, prefills, decodes)
     return Prediction(
         attainment=tandem.attainment(prefills, decodes),
+        classes=classes(tandem, prefills, decodes),
         ttft_s=ttft_quantiles_s(tandem, prefills, decodes),
         tpot_s=tpot_quantiles_s(tandem, decodes),
         utilisation=utilisation(tandem, prefills, decodes),
@@ -38,10 +39,18 @@ def of(tandem: Tandem, prefills: int, decodes: int) -> Prediction:
     )
 
 
+def classes(tandem: Tandem, prefills: int, decodes: int) -> Mapping[str, float]:
+    """The attainment of each class by its name, where there are several; those of none are `others`."""
+    if len(tandem.targets) == 1:
+        return {}
+    attained = tandem.attainments(prefills, decodes).tolist()
+    return {each.name: share for each, share in zip(tandem.targets, attained, strict=True)}
+
+
 def ttft_quantiles_s(tandem: Tandem, prefills: int, decodes: int) -> tuple[float, ...]:
     """TTFT at `QUANTILES`, from the convolution of all its parts."""
     wait, stage = tandem.wait(prefills), tandem.decode(decodes)
-    path_s, weights = tandem.path_s(decodes), tandem.lengths.weights
+    path_s, weights = tandem.paths(prefills, decodes)
     waits = [wait, stage.pool.admission] if tandem.first_by_decode else [wait]
     if any(each.is_endless for each in waits) or stage.link >= 1:
         return (inf,) * len(QUANTILES)
@@ -78,12 +87,13 @@ def tpot_quantiles_s(tandem: Tandem, decodes: int) -> tuple[float, ...]:
 
 def utilisation(tandem: Tandem, prefills: int, decodes: int) -> Mapping[str, float]:
     """Shares: prefill and link of time, decode of the tokens it can give at the TPOT target, KV of room."""
-    stage, work = tandem.decode(decodes), tandem.decode_work
-    residents = max(headroom.most_residents(tandem), 1.0)
-    most_tokens_per_s = decodes * residents / work.step_s(residents)
-    capacity = tandem.profiles[Role.DECODE].kv.capacity_tokens
+    stage = tandem.decode(decodes)
+    work, residents = stage.work, max(headroom.most_residents(tandem, decodes), 1.0)
+    most_tokens_per_s = stage.replicas * residents / work.step_s(residents)
+    profiles = tandem.fillings[Role.DECODE].profiles
+    capacity = sum(part.share * profiles[part.kind].kv.capacity_tokens for part in stage.parts)
     return {
-        "prefill": tandem.rate_rps * tandem.prefill_work.mean_s / prefills,
+        "prefill": tandem.rate_rps * tandem.prefill(prefills).work.mean_s / prefills,
         "link": stage.link,
         "decode": tandem.rate_rps * work.mean_steps / most_tokens_per_s,
         "kv": stage.pool.kv_tokens / capacity,
@@ -92,7 +102,8 @@ def utilisation(tandem: Tandem, prefills: int, decodes: int) -> Mapping[str, flo
 
 def _tpot_range_s(tandem: Tandem, decodes: int) -> tuple[float, float]:
     """Between which times TPOT lies, but for one request in ten thousand."""
-    stage, own_s = tandem.decode(decodes), tandem.decode_work.own_s
+    stage = tandem.decode(decodes)
+    own_s = stage.work.own_s
     share = np.cumsum(stage.pool.shares)
     low, high = np.interp([1e-4, 1 - 1e-4], share, stage.pool.step_s)
     if not tandem.first_by_decode:

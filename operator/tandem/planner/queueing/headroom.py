@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from tandem.planner.model import Bottleneck
-from tandem.planner.queueing import prefill
+from tandem.planner.queueing import mixed, prefill
 from tandem.planner.queueing.tandem import Tandem
 
 AMPLE = 2.0  # a fleet whose tightest stage could carry twice the load has no bottleneck
@@ -24,13 +24,13 @@ def growth(tandem: Tandem, prefills: int, decodes: int) -> Mapping[Bottleneck, f
     if tandem.rate_rps < LEAST_RATE_RPS:
         return dict.fromkeys(_STAGES, inf)
     slack_s = _ttft_slack_s(tandem, decodes)
-    work = tandem.decode_work
+    work = tandem.decode(decodes).work
     contexts = 1 + work.context_variance / work.context_tokens**2
     return {
         Bottleneck.PREFILL_COMPUTE: _prefill(tandem, prefills, slack_s),
         Bottleneck.KV_TRANSFER: _link(tandem, decodes, slack_s),
         Bottleneck.DECODE_COMPUTE: _held(
-            tandem, decodes, most_residents(tandem), work.heavy_s / work.resident_s
+            tandem, decodes, most_residents(tandem, decodes), work.heavy_s / work.resident_s
         ),
         Bottleneck.DECODE_KV: _held(
             tandem, decodes, work.kv_tokens / work.context_tokens, contexts
@@ -38,11 +38,9 @@ def growth(tandem: Tandem, prefills: int, decodes: int) -> Mapping[Bottleneck, f
     }
 
 
-def most_residents(tandem: Tandem) -> float:
+def most_residents(tandem: Tandem, decodes: int) -> float:
     """Residents of a replica whose iteration takes the TPOT target, within its batch cap."""
-    work = tandem.decode_work
-    room_s = max(tandem.slo.tpot_s - work.fixed_s, 0.0)
-    return min(room_s / work.resident_s, work.capacity)
+    return mixed.most_residents(tandem.decode(decodes).work, tandem.slo.tpot_s)
 
 
 def bottleneck(growth: Mapping[Bottleneck, float]) -> Bottleneck:
@@ -59,14 +57,14 @@ def _ttft_slack_s(tandem: Tandem, decodes: int) -> float:
     path_s = tandem.prefill_work.service_s
     if tandem.first_by_decode:
         path_s = path_s + tandem.link_work.alone_s + 1.5 * tandem.decode(decodes).pool.mean_step_s
-    slack_s = tandem.slo.ttft_s - path_s
+    slack_s = tandem.ttft_s - path_s
     weights = tandem.lengths.weights * (slack_s > 0)
     return float(weights @ slack_s / weights.sum()) if weights.any() else 0.0
 
 
 def _prefill(tandem: Tandem, prefills: int, slack_s: float) -> float:
     """The growth at which P(W > slack) reaches the error budget."""
-    work, ca2 = tandem.prefill_work, tandem.demand.arrival_ca2
+    work, ca2 = tandem.prefill(prefills).work, tandem.demand.arrival_ca2
     rates = USES * prefills / work.mean_s
     missed = prefill.misses(work, rates, ca2, prefills, slack_s)
     reached = np.interp(1 - tandem.slo.attainment, np.maximum.accumulate(missed), rates)
@@ -83,9 +81,10 @@ def _link(tandem: Tandem, decodes: int, slack_s: float) -> float:
 
 def _held(tandem: Tandem, decodes: int, most: float, spread: float) -> float:
     """The growth at which residents n + z·√Var reach `most`, Var = n · spread · τ/α / D."""
-    work = tandem.decode_work
+    stage = tandem.decode(decodes)
+    work, replicas = stage.work, stage.replicas
     z = float(ndtri(tandem.slo.attainment))
     slowed = work.step_s(most) / work.fixed_s  # 1/(1 − ρ) at the limit
-    sway = z * sqrt(spread * slowed / decodes)
+    sway = z * sqrt(spread * slowed / replicas)
     residents = ((sqrt(sway**2 + 4 * most) - sway) / 2) ** 2
-    return decodes * residents / work.step_s(residents) / work.mean_steps / tandem.rate_rps
+    return replicas * residents / work.step_s(residents) / work.mean_steps / tandem.rate_rps
