@@ -51,7 +51,7 @@ class Measurements:
         code = OUTCOMES.index(outcome)
         self.ended.add(flight, code)
         if code == _FINISHED:
-            tokens = float(flight.request.output_tokens)
+            tokens = float(flight.output_tokens)
             mean = self._mean_output_tokens or tokens
             self._mean_output_tokens = mean * _MEMORY + tokens * (1 - _MEMORY)
 
