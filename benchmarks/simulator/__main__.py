@@ -2,8 +2,9 @@
 
     TANDEM_DATA=... python -m benchmarks.simulator [--quick]
 
-Speed and memory are of the compiled simulator; all times are CPU time, for the machine may be shared; see the single benchmarks for what is done and
-why: speed, scale, queueing, fidelity (which prints its own tables, with the reasons for what is missed).
+Speed and memory are of the compiled simulator; all times are CPU time, for the machine may be shared. See
+the single benchmarks for what is done and why: speed, scale, queueing, fidelity (which prints its own tables,
+with the reasons for what is missed).
 """
 
 import argparse
