@@ -6,7 +6,7 @@ import pytest
 
 from tandem.errors import InvalidInputError
 from tandem.traces.generate import generate
-from tandem.traces.load_names import LOADS
+from tandem.traces.names import LOADS
 from tandem.traces.named import CHARACTERS, built_in, load
 from tandem.traces.statistics import statistics
 

@@ -15,7 +15,7 @@ from tandem.planner.observation import Missing, Observation, PodCounts
 from tandem.planner.policies.proposal import current
 from tandem.planner.readings import MOST_INTERVAL_S, MOST_RATE_RPS, usable
 from tandem.planner.region import Pair, Region
-from tandem.planner.spec import FleetSpec
+from tandem.planner.spec import Budget, FleetSpec, RatioBounds
 
 Wishes = Mapping[Role, tuple[tuple[float, int], ...]]
 
@@ -105,6 +105,8 @@ def maximum(situation: Situation, targets: Pair) -> Limited:
 
 def ratio(situation: Situation, targets: Pair) -> Limited:
     """The nearest pair whose ratio is allowed: the short role is raised before the other is cut."""
+    if situation.spec.ratio == RatioBounds():
+        return Limited(targets)
     bounds = region.of(situation.spec)
     within = Region(bounds=bounds.bounds, ratio=bounds.ratio)
     return Limited(_nearest(within, targets), _ratio_text(situation.spec))
@@ -116,6 +118,8 @@ def budget(situation: Situation, targets: Pair) -> Limited:
     Where pods on their way out leave room for no allowed pair at all, bounds come first: the nearest
     pair that can be paid once they are gone.
     """
+    if situation.spec.budget == Budget():
+        return Limited(targets)
     allowed = region.of(situation.spec)
     pods = {role: situation.observation.pods.get(role, PodCounts()) for role in Role}
     now = region.beside(
