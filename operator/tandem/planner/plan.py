@@ -34,6 +34,7 @@ def plan(
         memory=memory,
         spec=spec,
         hold_s=proposal.hold_s,
+        goal=proposal.goal,
         needs_traffic=policy.needs_traffic,
     )
     why_not = unknown(situation)
