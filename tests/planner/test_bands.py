@@ -9,7 +9,7 @@ from tandem.planner.policies.proposal import Proposal
 
 SPEC = spec(ttft_s=1.0, tpot_s=0.03)
 MODEL = Proposal(wishes=pair(40, 40), ideal=pair(50, 50), reasons={P: "", D: ""}, goal=0.9)
-CALM = {
+CALM: dict[str, Any] = {
     "utilisation": {P: Figure(0.6), D: Figure(0.5)},
     "kv_usage": {D: Figure(0.3)},
     "tpot_s": Figure(0.024),

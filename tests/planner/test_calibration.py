@@ -50,7 +50,7 @@ def look(requests: float, slower: float, *, at_s: float = 0.0, **others: Any) ->
 
 
 def learnt(slower: float, requests: int, a_look: float = 10.0) -> Memory:
-    memory = Memory()
+    memory = Memory(cells=SHORT)
     for turn in range(int(requests / a_look)):
         memory = observed(look(a_look, slower, at_s=5.0 * turn), memory, SPEC)
     return memory
@@ -87,7 +87,7 @@ def test_each_role_s_times_are_scaled_by_its_own() -> None:
 
 def test_prompts_that_still_wait_were_not_begun() -> None:
     """Twenty came, fifteen wait: five prompts took all that time, and ten the interval after."""
-    memory = Memory()
+    memory = Memory(cells=SHORT)
     first = look(20, 1.0, queued_requests=Figure(15.0), utilisation=busy(5))
     then = look(0, 1.0, at_s=5.0, queued_requests=Figure(5.0), utilisation=busy(10))
     for seen in (first, then):

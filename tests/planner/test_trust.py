@@ -68,7 +68,7 @@ def test_misses_nobody_foretold_cost_the_role_its_trust(
     assert trust.of(higher) > 0.9
     assert trust.widening > 1.1
     assert f"model of {lower} is not believed" in trust.why_not
-    assert "times more requests miss" in trust.why_not
+    assert "times worse than it says" in trust.why_not
 
 
 def test_misses_that_were_foretold_cost_none() -> None:
@@ -82,7 +82,7 @@ def test_a_model_that_sees_misses_where_there_are_none_is_not_trusted_but_widens
     trust = followed(1200.0, pods=short)
     assert trust.of(P) < FLOOR
     assert trust.widening == 1.0
-    assert "times fewer requests miss" in trust.why_not
+    assert "times better than it says" in trust.why_not
 
 
 MOVING = [
@@ -106,6 +106,24 @@ def test_nothing_moves_trust_while_pods_or_figures_are_not_there(others: dict[st
 def test_what_ends_just_after_a_move_says_nothing_of_the_fleet_after_it() -> None:
     assert followed(SETTLE_S + WINDOW_S - TICK_S, late=0.9) == Trust()
     assert followed(SETTLE_S + WINDOW_S + 2 * TICK_S, late=0.9) != Trust()
+
+
+@pytest.mark.parametrize(
+    ("figures", "role"),
+    [
+        pytest.param({"utilisation": {P: Figure(0.1)}}, P, id="prefill is idle"),
+        pytest.param({"tpot_s": Figure(0.1)}, D, id="steps take eight times as long"),
+    ],
+)
+def test_times_that_the_model_does_not_know_of_cost_trust_though_nobody_misses(
+    figures: dict[str, Any], role: Any
+) -> None:
+    assert followed(1800.0, **figures).of(role) < 0.4
+
+
+def test_times_as_the_model_has_them_cost_none() -> None:
+    right = {"utilisation": {P: Figure(0.5)}, "tpot_s": Figure(0.0138)}
+    assert followed(1800.0, **right).least > 0.9
 
 
 def test_a_few_requests_say_little() -> None:
@@ -137,7 +155,7 @@ def test_a_plan_without_trust_scales_by_bands_and_says_so() -> None:
     assert decided.roles[P].target == 7
     assert decided.roles[D].target == 2
     assert decided.roles[P].reason == "bands: 95% of prefill in use, 40% to 80% wanted"
-    assert any("not believed, 8.0 times more requests" in reason for reason in decided.reasons)
+    assert any("not believed, users get 8.0 times worse" in reason for reason in decided.reasons)
 
 
 def test_trust_survives_a_restart() -> None:

@@ -29,7 +29,7 @@ from tandem.api.role import Role
 from tandem.perf.engine_profile import DecodeCost, EngineProfile, PrefillCost
 from tandem.planner import terms
 from tandem.planner.demand import Floats, as_table
-from tandem.planner.memory import plausible
+from tandem.planner.memory import Cells, plausible
 from tandem.planner.model import Memory, Sums, Terms
 from tandem.planner.observation import Figure, LengthCounts, Missing, Observation
 from tandem.planner.readings import MOST_INTERVAL_S, MOST_REQUESTS, MOST_SHARE, usable
@@ -37,7 +37,6 @@ from tandem.planner.spec import FleetSpec
 from tandem.planner.terms import BELIEVED, PRIOR_REQUESTS, Factors
 
 FORGET_S = 900.0  # after which an interval weighs 1/e: longer than requests last, shorter than a day's drift
-PROMPTS_S = 20.0  # likewise of the prompts that ended: as many as were begun, a request's life ago
 LATEST = 0.5  # of a request's life: what its replica held then is what its steps took
 MOST_TPOT_S = 100.0
 LIGHT_LENGTHS = 50.0  # requests that lengths of another revision weigh
@@ -55,11 +54,9 @@ def observed(observation: Observation, memory: Memory, spec: FleetSpec) -> Memor
     stale_s = spec.behavior.stale_after_s
     queued = usable(observation.traffic.queued_requests, MOST_REQUESTS, stale_s)
     ended = _ended(observation.traffic.lengths)
-    prompts = _prompts(ended, memory, spec.roles[Role.PREFILL].profile, interval_s)
     return replace(
         memory,
-        prompts=prompts,
-        times=_times(observation, replace(memory, prompts=prompts), spec),
+        times=_times(observation, memory, spec),
         terms=_terms(observation, memory, spec, ended),
         learnt_s=memory.learnt_s if true_s is None else true_s,
         queued=memory.queued if isinstance(queued, Missing) else queued,
@@ -122,7 +119,6 @@ def _of_these_engines(memory: Memory, observation: Observation, spec: FleetSpec)
         memory,
         times={Role.PREFILL: sums},
         terms=known if is_same[str(Role.DECODE)] else Terms(),
-        prompts=(0.0, 0.0),
         cells=memory.cells if is_same[ALL] else _lightened(memory.cells),
     )
 
@@ -135,9 +131,7 @@ def _known_as(profile: EngineProfile) -> str:
     return f"{profile.name} {profile.accelerators} x {profile.accelerator} {numbers}"
 
 
-def _lightened(
-    cells: tuple[tuple[int, int, int, float], ...],
-) -> tuple[tuple[int, int, int, float], ...]:
+def _lightened(cells: Cells) -> Cells:
     by = min(1.0, LIGHT_LENGTHS / max(sum(cell[3] for cell in cells), 1e-9))
     return tuple((*cell[:3], cell[3] * by) for cell in cells)
 
@@ -176,13 +170,13 @@ def _prefill(observation: Observation, memory: Memory, spec: FleetSpec) -> Sums 
     pods = observation.pods.get(Role.PREFILL)
     if isinstance(busy, Missing) or isinstance(came, Missing) or isinstance(queued, Missing):
         return None
-    told_s, prompts = memory.prompts
-    if pods is None or prompts <= 0:
+    if pods is None or not memory.cells:
         return None
     begun = came - (queued - memory.queued)
     if begun <= 0:
         return None
-    return Sums(busy * pods.ready * traffic.interval_s, begun * told_s / prompts, begun)
+    told_s = begun * _mean_prompt_s(memory.cells, spec.roles[Role.PREFILL].profile)
+    return Sums(busy * pods.ready * traffic.interval_s, told_s, begun)
 
 
 def _ended(lengths: LengthCounts | Missing) -> Floats:
@@ -194,30 +188,20 @@ def _ended(lengths: LengthCounts | Missing) -> Floats:
     return believed
 
 
-def _prompts(
-    ended: Floats, memory: Memory, profile: EngineProfile, interval_s: float
-) -> tuple[float, float]:
-    """Seconds told for the prompts that ended lately, and their number, both fading."""
-    if not len(ended):
-        return memory.prompts
-    keep = exp(-interval_s / PROMPTS_S)
-    told_s, prompts = memory.prompts
-    return (
-        told_s * keep + float(ended[:, 3] @ _prompt_s(ended, profile)),
-        prompts * keep + float(ended[:, 3].sum()),
-    )
+def _mean_prompt_s(cells: Cells, profile: EngineProfile) -> float:
+    """Of the prompts that are remembered, each alone in chunks of the engine's budget.
 
-
-def _prompt_s(ended: Floats, profile: EngineProfile) -> Floats:
-    """Seconds of each prompt alone, in chunks of the engine's budget."""
-    inputs, cached = ended[:, 0], np.minimum(ended[:, 1], ended[:, 0] - 1)
-    new, cost = inputs - cached, profile.prefill
-    seconds: Floats = (
+    Not of those that ended just now: sizing asks for the same mean, so what lags in it is made up for.
+    """
+    inputs, cached, _, weights = as_table(cells).T
+    known = np.minimum(cached, inputs - 1)
+    new, cost = inputs - known, profile.prefill
+    seconds = (
         np.ceil(new / profile.batch_tokens) * cost.a_s
         + cost.b_s_per_token * new
-        + cost.c_s_per_token2 * (inputs**2 - cached**2)
+        + cost.c_s_per_token2 * (inputs**2 - known**2)
     )
-    return seconds
+    return float(weights @ seconds / weights.sum())
 
 
 def _terms(observation: Observation, memory: Memory, spec: FleetSpec, ended: Floats) -> Terms:

@@ -111,6 +111,7 @@ def survivors(situation: Situation, targets: Pair) -> Limited:
         Role.PREFILL: evidence.backlog(situation.observation, spec, tandem).replicas,
         Role.DECODE: evidence.residents(situation.observation, spec, tandem).replicas,
     }
+    needs = {role: min(need, now[role]) for role, need in needs.items()}
     kept: tuple[tuple[Role, ...], ...] = ((), *((role,) for role in fewer), tuple(fewer))
     for stay in kept:
         pair = {**targets, **{role: now[role] for role in stay}}

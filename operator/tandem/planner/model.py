@@ -104,7 +104,6 @@ class Memory:
         wishes: per role, (time s, unclamped wish) of the scale-down window, oldest first.
         times: per role, what its engines' work took against what their profile tells (`calibration`).
         terms: of decode, likewise by term (`terms`).
-        prompts: seconds that the profile tells for the prompts that ended lately, and their number.
         learnt_s: when the newest figures that engines were judged by were true.
         engines: revision and profiles that all this was learnt of, by what they belong to.
         queued: requests that waited for prefill at the last look.
@@ -119,7 +118,6 @@ class Memory:
     wishes: Mapping[Role, tuple[tuple[float, int], ...]] = field(default_factory=dict)
     times: Mapping[Role, Sums] = field(default_factory=dict)
     terms: Terms = Terms()
-    prompts: tuple[float, float] = (0.0, 0.0)
     learnt_s: float | None = None
     engines: Mapping[str, str] = field(default_factory=dict)
     queued: float = 0.0

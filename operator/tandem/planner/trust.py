@@ -6,7 +6,9 @@ of it the model is asked what the same pods do with the same arrivals, and its m
     distance = log2((missed + budget·n) / (predicted·n + budget·n))        n: those that ended, and a hundred
 
 a doubling where users miss twice what the model says, the error budget being what nobody minds. Of decode
-the misses are those of TPOT, of prefill those of TTFT among requests that met TPOT. A role's distances fade
+the misses are those of TPOT, of prefill those of TTFT among requests that met TPOT. A fleet with room to
+spare misses nothing whatever a model says, so time counts too: share of time busy over the share that the
+model tells, of decode TPOT over its step; the further of the two is the distance. A role's distances fade
 into a mean; its trust is 2^-|mean|. Where users miss more than the model says the rate is widened; where
 trust stays below a floor the model is set aside, and taken up again once trust is well above it.
 
@@ -25,7 +27,7 @@ from tandem.planner.model import Memory
 from tandem.planner.observation import Missing, Observation, PodCounts
 from tandem.planner.policies import state
 from tandem.planner.queueing.tandem import Tandem
-from tandem.planner.readings import MOST_INTERVAL_S, MOST_REQUESTS, usable
+from tandem.planner.readings import MOST_INTERVAL_S, MOST_REQUESTS, MOST_SHARE, usable
 from tandem.planner.spec import FleetSpec
 
 WINDOW_S = 60.0  # of requests that ended, between two judgements
@@ -33,6 +35,7 @@ SETTLE_S = 45.0  # after pods came or went: requests of before have ended by the
 LEAST_REQUESTS = 20.0  # in a window: fewer tell nothing
 PRIOR_REQUESTS = 100.0  # that went as predicted
 FORGET_S = 300.0  # of distances
+IDLE = 0.05  # of time: what is as little busy says little
 MOST_DISTANCE = 5.0  # doublings that one window counts at most
 FLOOR, BACK = 0.3, 0.6  # of trust: below for a while the model is set aside, above it is back
 PATIENCE_S = 180.0  # below the floor before it is
@@ -42,7 +45,10 @@ WIDENING = 0.1  # doublings of the rate for each of those beyond
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Requests since `since_s`, from when on so many pods stood; counts are of `seconds`."""
+    """Requests since `since_s`, from when on so many pods stood; counts are of `seconds`.
+
+    `busy_s` are seconds that a prefill pod was busy of `watched_s`; `tpot_s` sums TPOT of `timed` requests.
+    """
 
     since_s: float = 0.0
     prefills: float = 0.0
@@ -52,6 +58,10 @@ class Window:
     ended: float = 0.0
     met_tpot: float = 0.0
     met_both: float = 0.0
+    busy_s: float = 0.0
+    watched_s: float = 0.0
+    tpot_s: float = 0.0
+    timed: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +98,16 @@ class Trust:
             return ""
         role = min(Role, key=self.of)
         distance = self.prefill if role is Role.PREFILL else self.decode
-        sense = "more" if distance > 0 else "fewer"
+        sense = "worse" if distance > 0 else "better"
         times = 2.0 ** abs(distance)
-        return f"the model of {role} is not believed, {times:.1f} times {sense} requests miss than it says"
+        return (
+            f"the model of {role} is not believed, users get {times:.1f} times {sense} than it says"
+        )
+
+
+def is_kept(memory: Memory) -> bool:
+    """Whether the policy asks the model, so that there is something to trust."""
+    return "trust.is_lost" in memory.facts
 
 
 def recalled(memory: Memory) -> tuple[Trust, Window]:
@@ -109,7 +126,7 @@ def observed(
     if window.seconds < WINDOW_S or window.ended < LEAST_REQUESTS:
         return trust, window
     trust = _judged(trust, window, memory, spec)
-    return trust, replace(window, seconds=0.0, arrivals=0.0, ended=0.0, met_tpot=0.0, met_both=0.0)
+    return trust, Window(window.since_s, window.prefills, window.decodes)
 
 
 def _counted(window: Window, observation: Observation, spec: FleetSpec) -> Window:
@@ -130,6 +147,9 @@ def _counted(window: Window, observation: Observation, spec: FleetSpec) -> Windo
         return fresh
     if not observation.now_s - window.since_s >= 0 or observation.now_s - window.since_s < SETTLE_S:
         return window if observation.now_s >= window.since_s else fresh
+    busy = usable(traffic.utilisation.get(Role.PREFILL), MOST_SHARE, stale_s)
+    tpot_s = usable(traffic.tpot_s, MOST_INTERVAL_S, stale_s)
+    is_watched, is_timed = not isinstance(busy, Missing), not isinstance(tpot_s, Missing)
     return replace(
         window,
         seconds=window.seconds + interval_s,
@@ -137,11 +157,15 @@ def _counted(window: Window, observation: Observation, spec: FleetSpec) -> Windo
         ended=window.ended + ended,
         met_tpot=window.met_tpot + met_tpot,
         met_both=window.met_both + met_both,
+        busy_s=window.busy_s + (0.0 if isinstance(busy, Missing) else busy * interval_s),
+        watched_s=window.watched_s + is_watched * interval_s,
+        tpot_s=window.tpot_s + (0.0 if isinstance(tpot_s, Missing) else tpot_s * ended),
+        timed=window.timed + is_timed * ended,
     )
 
 
 def distances(window: Window, memory: Memory, spec: FleetSpec) -> tuple[float, float] | None:
-    """Doublings of the misses seen over those that the model tells, of prefill and decode."""
+    """Doublings of what was seen over what the model tells, of prefill and decode."""
     lengths = from_cells(memory.cells)
     if lengths is None:
         return None
@@ -151,25 +175,30 @@ def distances(window: Window, memory: Memory, spec: FleetSpec) -> tuple[float, f
         arrival_ca2=min(memory.dispersion, MOST_ARRIVAL_CA2),
     )
     tandem = Tandem(demand, spec)
-    decodes = int(window.decodes)
-    both = tandem.attainment(int(window.prefills), decodes)
-    tpot = tandem.served * float(tandem.lengths.weights @ tandem.decode(decodes).tpot_met)
+    prefills, stage = int(window.prefills), tandem.decode(int(window.decodes))
+    both = tandem.attainment(prefills, int(window.decodes))
+    tpot = tandem.served * float(tandem.lengths.weights @ stage.tpot_met)
+    late, slow = 1 - both / max(tpot, both, 1e-9), 1 - tpot
     budget = 1 - spec.slo.attainment
-    return (
-        _distance(
-            window.met_tpot - window.met_both,
-            window.met_tpot,
-            1 - both / tpot if tpot > 0 else 1.0,
-            budget,
-        ),
-        _distance(window.ended - window.met_tpot, window.ended, 1 - tpot, budget),
-    )
+    prefill = [_of_misses(window.met_tpot - window.met_both, window.met_tpot, late, budget)]
+    decode = [_of_misses(window.ended - window.met_tpot, window.ended, slow, budget)]
+    if window.watched_s:
+        told = min(tandem.rate_rps * tandem.prefill_work.mean_s / prefills, 1.0)
+        prefill.append(_doublings(window.busy_s / window.watched_s + IDLE, told + IDLE))
+    if window.timed and tandem.first_by_decode:
+        decode.append(_doublings(window.tpot_s / window.timed, stage.pool.mean_step_s))
+    return max(prefill, key=abs), max(decode, key=abs)
 
 
-def _distance(missed: float, of: float, told: float, budget: float) -> float:
+def _of_misses(missed: float, of: float, told: float, budget: float) -> float:
     minded = budget * (of + PRIOR_REQUESTS)
-    doublings = log2((missed + minded) / (max(told, 0.0) * of + minded))
-    return max(-MOST_DISTANCE, min(MOST_DISTANCE, doublings))
+    return _doublings(missed + minded, max(told, 0.0) * of + minded)
+
+
+def _doublings(seen: float, told: float) -> float:
+    if seen <= 0 or told <= 0:
+        return 0.0
+    return max(-MOST_DISTANCE, min(MOST_DISTANCE, log2(seen / told)))
 
 
 def _judged(trust: Trust, window: Window, memory: Memory, spec: FleetSpec) -> Trust:
