@@ -3,8 +3,8 @@
     use of prefill   share of time busy; full while requests that it delays miss TTFT
     use of decode    the largest of KV in use, batch in use, and mean TPOT over its target
 
-Above the band a role grows in proportion, to the band's middle, by one at least. Below it one pod goes,
-after no wish of five minutes was for more. A queue that decode does not hold up counts as a full prefill.
+Above the band a role grows in proportion, to the band's middle, by one at least. Below it a quarter
+at most goes, after no wish of five minutes was for more. A queue that decode does not hold up counts as a full prefill.
 Slow and dear, but nothing in it can be far off: no profile, no forecast.
 
 Source: this project; the proportional rule and the window of Kubernetes' HorizontalPodAutoscaler.
@@ -26,7 +26,7 @@ TPOT_LOW, TPOT_HIGH = (
     0.7,
     0.95,
 )  # of its target: a step has a fixed part, so TPOT falls less than use
-MOST_GROWTH = 2.0  # times what is ready, at a look
+MOST_GROWTH, MOST_SHRINKING = 2.0, 0.75  # times what is ready, at a look
 DOWN_S = 300.0  # a lower wish must stand as long as Kubernetes' own stabilisation window
 
 
@@ -54,7 +54,9 @@ def _moved(observation: Observation, role: Role, use: float | None) -> int:
     if use > HIGH:
         wish = ceil(pods.ready * min(use / MIDDLE, MOST_GROWTH))
         return max(now, wish, now if pods.starting else now + 1)
-    return max(now - 1, 1) if use < LOW and not pods.starting else now
+    if use >= LOW or pods.starting:
+        return now
+    return min(now, max(ceil(pods.ready * max(use / MIDDLE, MOST_SHRINKING)), 1))
 
 
 def _uses(observation: Observation, spec: FleetSpec) -> Mapping[Role, float | None]:

@@ -53,11 +53,10 @@ def observed(observation: Observation, memory: Memory, spec: FleetSpec) -> Memor
         return memory
     stale_s = spec.behavior.stale_after_s
     queued = usable(observation.traffic.queued_requests, MOST_REQUESTS, stale_s)
-    ended = _ended(observation.traffic.lengths)
     return replace(
         memory,
         times=_times(observation, memory, spec),
-        terms=_terms(observation, memory, spec, ended),
+        terms=_terms(observation, memory, spec),
         learnt_s=memory.learnt_s if true_s is None else true_s,
         queued=memory.queued if isinstance(queued, Missing) else queued,
     )
@@ -204,7 +203,7 @@ def _mean_prompt_s(cells: Cells, profile: EngineProfile) -> float:
     return float(weights @ seconds / weights.sum())
 
 
-def _terms(observation: Observation, memory: Memory, spec: FleetSpec, ended: Floats) -> Terms:
+def _terms(observation: Observation, memory: Memory, spec: FleetSpec) -> Terms:
     """Decode's terms with the TPOT of requests that ended, and what their replicas held."""
     traffic, stale_s = observation.traffic, spec.behavior.stale_after_s
     profile, known = spec.roles[Role.DECODE].profile, memory.terms
@@ -218,6 +217,7 @@ def _terms(observation: Observation, memory: Memory, spec: FleetSpec, ended: Flo
         return known
     if running < 1 or not finished:
         return known
+    ended = _ended(traffic.lengths)
     life_s = tpot_s * float(np.average(ended[:, 2], weights=ended[:, 3])) if len(ended) else 0.0
     known = terms.held(known, running, kv, traffic.interval_s, LATEST * life_s)
     cost = profile.decode
