@@ -185,6 +185,26 @@ def test_pods_are_counted_by_role_and_phase() -> None:
 
 
 @pytest.mark.parametrize(
+    ("revisions", "expected"),
+    [
+        pytest.param([], "", id="nobody serves"),
+        pytest.param(["a", "a", "b"], "a", id="most"),
+        pytest.param(["a", "b"], "b", id="of equals the youngest"),
+        pytest.param(["a", "b", "a", "b", "b"], "b", id="the new one, once it has more"),
+    ],
+)
+def test_the_revision_that_serves_is_told(revisions: list[str], expected: str) -> None:
+    ready = [
+        replace(pod(f"p{at}", Role.DECODE, PodPhase.READY, at), revision=revision)
+        for at, revision in enumerate(revisions)
+    ]
+    starting = [
+        replace(pod(f"s{at}", Role.DECODE, PodPhase.STARTING), revision="c") for at in range(9)
+    ]
+    assert observation(7.0, [*ready, *starting], {}, Traffic()).revision == expected
+
+
+@pytest.mark.parametrize(
     ("in_flight", "order"),
     [
         pytest.param({"a": 3.0, "b": 1.0, "c": 2.0}, ["b", "c", "a"], id="least in flight first"),

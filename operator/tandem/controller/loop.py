@@ -6,6 +6,7 @@ two lines: what is wanted is a level, so the next tick says it again.
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -145,7 +146,15 @@ def observation(
         )
         for role in Role
     }
-    return Observation(now_s=now_s, pods=counts, traffic=traffic)
+    return Observation(now_s=now_s, pods=counts, traffic=traffic, revision=_revision(pods))
+
+
+def _revision(pods: Sequence[Pod]) -> str:
+    """Of most pods that serve; of equals the one that was asked for last."""
+    serving = [pod for pod in pods if pod.phase is PodPhase.READY]
+    counts = Counter(pod.revision for pod in serving)
+    youngest = max(serving, key=lambda pod: (counts[pod.revision], pod.asked_s), default=None)
+    return "" if youngest is None else youngest.revision
 
 
 def drain_order(pods: Sequence[Pod], role: Role, in_flight: Mapping[str, float]) -> list[str]:

@@ -10,7 +10,7 @@ from tandem.planner import calibration
 from tandem.planner.demand import Floats, LengthMix
 from tandem.planner.explanation import Input, Lengths, RoleState, State, figures
 from tandem.planner.figures import readings
-from tandem.planner.model import Memory, Sums
+from tandem.planner.model import Memory
 from tandem.planner.observation import Figure, Missing, Observation, Reading
 from tandem.planner.plan import Course, recent, recent_rps
 from tandem.planner.readings import (
@@ -82,9 +82,10 @@ def _input(name: str, reading: Reading, value: float | Missing) -> Input:
 
 def _role(found: Course, role: Role) -> RoleState:
     memory, expected = found.situation.memory, found.proposal.expected.get(role)
+    times, requests = calibration.mean_factor(memory, role)
     return RoleState(
-        times=_told(calibration.factor(memory, role)),
-        requests=_told(memory.times.get(role, Sums()).requests),
+        times=_told(times),
+        requests=_told(requests),
         lead_time_s=found.situation.spec.roles[role].lead_time_s,
         level_rps=None if expected is None else figures(expected.level_rps),
         ready_rps=None if expected is None else figures(expected.rate_rps),

@@ -70,6 +70,7 @@ def course(observation: Observation, memory: Memory, spec: FleetSpec) -> Course:
         memory=memory,
         spec=spec,
         hold_s=proposal.hold_s,
+        goal=proposal.goal,
         needs_traffic=policy.needs_traffic,
     )
     why_not = unknown(situation)

@@ -23,6 +23,8 @@ class Proposal:
         notes: what concerns the fleet as a whole.
         ideal: the wish before the policy itself heeded bounds, ratio and budget.
         runner_up: the next best pair.
+        goal: the share of requests that fewer replicas must still serve within the SLO, as far as the model
+            knows, before any go; 0 lets them go unasked.
         hold_s: the least time over which a lower wish must stand before it is followed.
         facts: numbers of the policy's own, finite; the next tick finds these and no others in its memory.
         switches: ready pods that change their role, (from, to) each; `wishes` are those afterwards.
@@ -36,6 +38,7 @@ class Proposal:
     notes: tuple[str, ...] = ()
     ideal: Mapping[Role, int] = field(default_factory=lambda: MappingProxyType({}))
     runner_up: RunnerUp | None = None
+    goal: float = 0.0
     hold_s: float = 0.0
     facts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     switches: tuple[tuple[Role, Role], ...] = ()

@@ -9,8 +9,10 @@
 4. Queued prefill work that the pods in hand will not have done a lead time from now adds prefill, unless
    it waits for decode.
 5. Decode is partly known: residents that are already there need room, whatever the forecast says.
-6. For two lead times after the start only what the level itself needs is added and nothing is taken;
-   later nothing is taken that was wished for within the last two lead times.
+6. A model that tells less of misses than users see is given head-room; one that is far off is set aside
+   for bands of use until it is right again (`planner.trust`, `planner.bands`).
+7. For two lead times after the start only what the level itself needs is added and nothing is taken;
+   later nothing is taken that was wished for within the last two lead times, or that the present needs.
 
 Source: this project (docs/concepts/queueing-model.md). Aggressiveness: `shortage`. Fails where demand rises
 faster than pods start and nothing like it was seen within the hour: only a floor of replicas meets that.
@@ -21,7 +23,8 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from tandem.api.role import Role
-from tandem.planner import evidence, feedback
+from tandem.planner import bands, evidence, feedback
+from tandem.planner import trust as trusts
 from tandem.planner.calibration import calibrated
 from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, LengthMix, from_cells
 from tandem.planner.evidence import Need
@@ -74,6 +77,7 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
     """The pair for what will come; as it is while nothing is known of arrivals or lengths."""
     spec = calibrated(spec, memory)
     ease = state.recalled(Ease, "ease", memory.facts, Ease())
+    trust, window = trusts.observed(*trusts.recalled(memory), observation, memory, spec)
     lengths = from_cells(memory.cells)
     expected = _expected(memory, spec, ease)
     if lengths is None or expected is None:
@@ -90,7 +94,9 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
         Role.DECODE: feedback.eased(spec, strict, unreachable),
     }
     starts = _is_starting(observation, memory, spec)
-    sizings = _sizings(expected, lengths, memory, specs, growth=ease.growth, level_only=starts)
+    sizings = _sizings(
+        expected, lengths, memory, specs, growth=ease.growth * trust.widening, level_only=starts
+    )
     needs = {
         Role.PREFILL: evidence.backlog(observation, spec, tandem),
         Role.DECODE: evidence.residents(observation, spec, tandem),
@@ -99,16 +105,18 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
         role: max(need.replicas, current(observation, role) if starts else 0)
         for role, need in needs.items()
     }
-    return Proposal(
+    proposal = Proposal(
         wishes={role: max(sizings[role].replicas[role], least[role]) for role in Role},
         ideal={role: max(sizings[role].ideal[role], least[role]) for role in Role},
         reasons={role: _reason(expected[role], sizings[role], needs[role], role) for role in Role},
         notes=_notes(sizings[Role.PREFILL], starts=starts),
         runner_up=sizings[Role.PREFILL].runner_up,
+        goal=specs[Role.PREFILL].slo.attainment,
         hold_s=HOLD * _lead_s(spec),
-        facts=state.facts(ease=ease),
+        facts=state.facts(ease=ease, trust=trust, window=window),
         expected=expected,
     )
+    return bands.instead(proposal, observation, spec, why) if (why := trust.why_not) else proposal
 
 
 def _expected(memory: Memory, spec: FleetSpec, ease: Ease) -> Mapping[Role, Forecast] | None:

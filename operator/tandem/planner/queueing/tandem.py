@@ -154,6 +154,14 @@ class Tandem:
         stage = self.decode(decodes)
         return self._tpot_within(stage.work, stage.pool, stage.transfer_s, seconds)
 
+    def tpot_attainment(self, decodes: int) -> float:
+        """Share of requests that meet their TPOT."""
+        stage = self.decode(decodes)
+        met = self._tpot_met(stage.work, stage.pool, stage.transfer_s)
+        return sum(
+            each.share * float((each.weights * met[each.slo.tpot_s]).sum()) for each in self.targets
+        )
+
     def idle(self, prefill_kind: int, decode_kind: int) -> Floats:
         """What idle replicas of two kinds attain of each target, shape (targets,)."""
         ends = tuple(UNLIMITED if k == decode_kind else 0 for k in range(len(self.decode_works)))
