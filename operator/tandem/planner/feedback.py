@@ -35,7 +35,8 @@ MOST_SHARE = 0.3  # of requests that sizing gives up at most
 class Ease:
     """Requests that missed a target, of how many that ended, both fading; doublings of the error budget.
 
-    `missed_now` and `judged_now` fade within a minute.
+    `missed_now` and `judged_now` fade within a minute. For `settling_s` to come what ends came before the
+    last pods that started were there.
     """
 
     missed: float = 0.0
@@ -43,6 +44,7 @@ class Ease:
     missed_now: float = 0.0
     judged_now: float = 0.0
     doublings: float = 0.0
+    settling_s: float = 0.0
 
     @property
     def growth(self) -> float:
@@ -61,8 +63,13 @@ def eased(spec: FleetSpec, ease: Ease, unreachable: float) -> FleetSpec:
     return replace(spec, slo=replace(spec.slo, attainment=1 - min(share, MOST_SHARE)))
 
 
-def observed(ease: Ease, observation: Observation, spec: FleetSpec, unreachable: float) -> Ease:
-    """After one more interval; `unreachable` is the share of requests that no fleet serves in time."""
+def observed(
+    ease: Ease, observation: Observation, spec: FleetSpec, unreachable: float, lasts_s: float = 0.0
+) -> Ease:
+    """After one more interval.
+
+    `unreachable` is the share of requests that no fleet serves in time, `lasts_s` how long one is there.
+    """
     traffic, stale_s = observation.traffic, spec.behavior.stale_after_s
     interval_s = traffic.interval_s
     ended = usable(traffic.finished, MOST_REQUESTS, stale_s)
@@ -82,7 +89,9 @@ def observed(ease: Ease, observation: Observation, spec: FleetSpec, unreachable:
     )
     moved = _distance(ease, spec, unreachable) * interval_s
     starting = any(observation.pods[role].starting for role in Role if role in observation.pods)
-    if moved < 0 and starting:
+    settling_s = lasts_s if starting else max(ease.settling_s - interval_s, 0.0)
+    ease = replace(ease, settling_s=settling_s)
+    if moved < 0 and (starting or settling_s):
         return ease
     doublings = ease.doublings + moved / (EASE_S if moved > 0 else TIGHTEN_S)
     return replace(ease, doublings=max(LEAST_EASE, min(MOST_EASE, doublings)))

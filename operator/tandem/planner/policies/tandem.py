@@ -26,7 +26,7 @@ from tandem.planner.calibration import calibrated
 from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, LengthMix, from_cells
 from tandem.planner.evidence import Need
 from tandem.planner.feedback import Ease
-from tandem.planner.forecast import Forecast, forecast
+from tandem.planner.forecast import Chosen, Forecast, forecast
 from tandem.planner.model import Memory
 from tandem.planner.observation import Observation
 from tandem.planner.policies import state
@@ -83,7 +83,8 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
         )
     tandem = Tandem(Demand(rate_rps=expected[Role.PREFILL].level_rps, lengths=lengths), spec)
     unreachable = 1 - tandem.attainment(UNLIMITED, UNLIMITED)
-    ease = feedback.observed(ease, observation, spec, unreachable)
+    lasts_s = spec.slo.ttft_s + lengths.mean_output * spec.slo.tpot_s
+    ease = feedback.observed(ease, observation, spec, unreachable, lasts_s)
     strict = replace(ease, doublings=min(ease.doublings, DECODE_EASE))
     specs = {
         Role.PREFILL: feedback.eased(spec, ease, unreachable),
@@ -106,13 +107,17 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
         notes=_notes(sizings[Role.PREFILL], starts=starts),
         runner_up=sizings[Role.PREFILL].runner_up,
         hold_s=HOLD * _lead_s(spec),
-        facts=state.facts(ease=ease),
+        facts=state.facts(ease=ease, **{str(role): e.chosen for role, e in expected.items()}),
     )
 
 
 def _expected(memory: Memory, spec: FleetSpec, ease: Ease) -> Mapping[Role, Forecast] | None:
     """The forecast at each role's lead time, which roles may share; None before arrivals were seen."""
     leads_s = {role: spec.roles[role].lead_time_s for role in Role}
+    before = {
+        lead_s: state.recalled(Chosen, str(role), memory.facts, Chosen())
+        for role, lead_s in leads_s.items()
+    }
     expected = {
         lead_s: forecast(
             memory.rates,
@@ -121,6 +126,8 @@ def _expected(memory: Memory, spec: FleetSpec, ease: Ease) -> Mapping[Role, Fore
             hold_s=HOLD * _lead_s(spec),
             shortage=parameter(spec, PARAMETERS, "shortage") * 2.0**ease.doublings,
             prior=parameter(spec, PARAMETERS, "spread"),
+            dispersion=min(memory.dispersion, MOST_ARRIVAL_CA2),
+            before=before[lead_s],
         )
         for lead_s in sorted(set(leads_s.values()))
     }
@@ -140,7 +147,7 @@ def _sizings(
     """The answer at each role's own rate and aim; roles that have both in common share it."""
     ca2 = min(memory.dispersion, MOST_ARRIVAL_CA2)
     rates = {
-        role: growth * (e.level_rps if level_only else e.rate_rps) for role, e in expected.items()
+        role: growth * (e.sure_rps if level_only else e.rate_rps) for role, e in expected.items()
     }
     asked = {role: (rate_rps, specs[role].slo) for role, rate_rps in rates.items()}
     answers: dict[tuple[float, Slo], Sizing] = {}

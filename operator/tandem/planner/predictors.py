@@ -1,0 +1,102 @@
+"""Predictors: the root of the rate that comes a lead time after each of some moments, by what is known then.
+
+Each is a function of the history, the moments and `Terms`; NaN where it knows nothing. In square roots,
+because counts of a Poisson stream then have the same spread, ½/√window, at any rate, and because
+differences of logarithms explode after idle minutes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+
+from tandem.planner.demand import Floats
+from tandem.planner.history import History
+
+SURE = 2.0  # standard errors that a slope is drawn towards zero by: noise has no trend
+MOST_GROWTH = 2.0  # of a root by a trend: the rate fourfold
+LONG = 3.0  # windows of the slower trend
+LEAST_LIKENESS = 0.5  # autocorrelation at a season's period
+LEAST_PERIOD = 4.0  # lead times: what repeats sooner is a spread that pods can't follow
+LEAST_LOOKS = 16  # of a history in which a season can be seen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """Seconds of the window of a level, to the moment that is told, and of a season (0: none).
+
+    `dispersion` is the variance over the mean of arrivals.
+    """
+
+    window_s: float
+    lead_s: float
+    period_s: float = 0.0
+    dispersion: float = 1.0
+
+
+Predictor = Callable[[History, Floats, Terms], Floats]
+
+
+def level(history: History, at_s: Floats, terms: Terms) -> Floats:
+    """It stays as it was over the window."""
+    roots: Floats = np.sqrt(history.rates_rps(at_s, terms.window_s))
+    return roots
+
+
+def trend(history: History, at_s: Floats, terms: Terms) -> Floats:
+    """It goes on as it went from the first half of the window to the second."""
+    return _trend(history, at_s, terms, terms.window_s)
+
+
+def long_trend(history: History, at_s: Floats, terms: Terms) -> Floats:
+    """Likewise, over a longer window: a slow trend stands out of the noise there."""
+    return _trend(history, at_s, terms, LONG * terms.window_s)
+
+
+def season(history: History, at_s: Floats, terms: Terms) -> Floats:
+    """It comes as it came a period before; the window's middle is at the moment that is told."""
+    if not terms.period_s:
+        return np.full_like(at_s, np.nan)
+    ends_s = at_s + terms.lead_s + terms.lead_s / 2 - terms.period_s
+    told: Floats = np.sqrt(history.rates_rps(ends_s, terms.lead_s))
+    return np.where(ends_s - terms.lead_s >= history.start_s, told, np.nan)
+
+
+PREDICTORS: tuple[Predictor, ...] = (level, trend, long_trend, season)
+
+
+def period_s(history: History, step_s: float, least_s: float) -> float:
+    """The period at which the hour is most like itself; 0 where it repeats nothing, or not yet twice."""
+    ends_s = np.arange(history.end_s, history.start_s + step_s / 2, -step_s)[::-1]
+    roots = np.sqrt(np.nan_to_num(history.rates_rps(ends_s, step_s)))
+    count, first = len(roots), max(int(np.ceil(least_s / step_s)), 1)
+    if count < LEAST_LOOKS or first > count // 2:
+        return 0.0
+    times = np.arange(count) - (count - 1) / 2
+    rest = roots - roots.mean()
+    rest = rest - times * (times @ rest) / (times @ times)
+    whole = float(rest @ rest) / count
+    alike = np.correlate(rest, rest, "full")[count - 1 :] / np.arange(count, 0, -1)
+    if whole <= 1e-12:
+        return 0.0
+    alike = alike[: count // 2 + 1] / whole
+    below = np.flatnonzero(alike < 0)  # a period is a return, and not the slowness of what is near
+    first = max(first, int(below[0])) if len(below) else len(alike)
+    if first >= len(alike):
+        return 0.0
+    best = first + int(np.argmax(alike[first:]))
+    return float(best * step_s) if alike[best] >= LEAST_LIKENESS else 0.0
+
+
+def _trend(history: History, at_s: Floats, terms: Terms, window_s: float) -> Floats:
+    half_s = min(window_s, history.span_s) / 2
+    newer = np.sqrt(history.rates_rps(at_s, half_s))
+    older = np.sqrt(history.rates_rps(at_s - half_s, half_s))
+    slope = (newer - older) / half_s
+    doubt = SURE * sqrt(terms.dispersion / (2 * half_s)) / half_s  # of two roots, √(φ/4w) each
+    sure = np.sign(slope) * np.maximum(np.abs(slope) - doubt, 0.0)
+    now = np.sqrt((newer**2 + older**2) / 2)
+    told = np.clip(now + sure * (half_s + terms.lead_s), 0.0, MOST_GROWTH * newer)
+    known: Floats = np.where(sure == 0, level(history, at_s, terms), told)
+    return known
