@@ -91,7 +91,9 @@ def observed(
     starting = any(observation.pods[role].starting for role in Role if role in observation.pods)
     settling_s = lasts_s if starting else max(ease.settling_s - interval_s, 0.0)
     ease = replace(ease, settling_s=settling_s)
-    if moved < 0 and (starting or settling_s):
+    if starting or settling_s:
+        ease = replace(ease, missed_now=0.0, judged_now=0.0)
+    if moved < 0 and (starting or settling_s or not ended):
         return ease
     doublings = ease.doublings + moved / (EASE_S if moved > 0 else TIGHTEN_S)
     return replace(ease, doublings=max(LEAST_EASE, min(MOST_EASE, doublings)))

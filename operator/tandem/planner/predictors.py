@@ -14,8 +14,9 @@ import numpy as np
 from tandem.planner.demand import Floats
 from tandem.planner.history import History
 
-SURE = 2.0  # standard errors that a slope is drawn towards zero by: noise has no trend
+SURE = 3.0  # standard errors that a slope is drawn towards zero by: noise has no trend
 MOST_GROWTH = 2.0  # of a root by a trend: the rate fourfold
+LEAST_WATCH = 4.0  # of a lead time at least each half of a window
 LONG = 3.0  # windows of the slower trend
 LEAST_LIKENESS = 0.5  # autocorrelation at a season's period
 LEAST_PERIOD = 4.0  # lead times: what repeats sooner is a spread that pods can't follow
@@ -98,5 +99,7 @@ def _trend(history: History, at_s: Floats, terms: Terms, window_s: float) -> Flo
     sure = np.sign(slope) * np.maximum(np.abs(slope) - doubt, 0.0)
     now = np.sqrt((newer**2 + older**2) / 2)
     told = np.clip(now + sure * (half_s + terms.lead_s), 0.0, MOST_GROWTH * newer)
+    if half_s < terms.lead_s / LEAST_WATCH:
+        sure = np.zeros_like(sure)
     known: Floats = np.where(sure == 0, level(history, at_s, terms), told)
     return known
