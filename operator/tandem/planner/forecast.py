@@ -131,7 +131,7 @@ def _chosen(
     path = Path.over(history, at_s, step_s)
     pace = Pace(
         step_s=step_s,
-        lag=max(1, LAGS(terms.lead_s / step_s)),
+        lag=max(1, round(terms.lead_s / step_s)),
         hold=max(1, round(hold_s / step_s)),
     )
     period_s = predictors.period_s(history, MOST_STEP_S, predictors.LEAST_PERIOD * terms.lead_s)
@@ -147,4 +147,3 @@ def _chosen(
         reserve_rps=rule.reserve_rps,
         period_s=rule.period_s,
     )
-LAGS = round

@@ -14,7 +14,7 @@ import numpy as np
 from tandem.planner.demand import Floats
 from tandem.planner.history import History
 
-SURE = 3.0  # standard errors that a slope is drawn towards zero by: noise has no trend
+SURE = 2.0  # standard errors that a slope is drawn towards zero by: noise has no trend
 MOST_GROWTH = 2.0  # of a root by a trend: the rate fourfold
 LEAST_WATCH = 4.0  # of a lead time at least each half of a window
 LONG = 3.0  # windows of the slower trend

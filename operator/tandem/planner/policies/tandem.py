@@ -75,7 +75,7 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
     spec = calibrated(spec, memory)
     ease = state.recalled(Ease, "ease", memory.facts, Ease())
     lengths = from_cells(memory.cells)
-    expected = _expected(memory, spec, ease)
+    expected = _expected(memory, spec, ease, observation.now_s)
     if lengths is None or expected is None:
         why = "no arrivals seen yet" if expected is None else "no request has finished yet"
         return replace(
@@ -111,9 +111,12 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
     )
 
 
-def _expected(memory: Memory, spec: FleetSpec, ease: Ease) -> Mapping[Role, Forecast] | None:
+def _expected(
+    memory: Memory, spec: FleetSpec, ease: Ease, now_s: float
+) -> Mapping[Role, Forecast] | None:
     """The forecast at each role's lead time, which roles may share; None before arrivals were seen."""
     leads_s = {role: spec.roles[role].lead_time_s for role in Role}
+    age_s = max(now_s - memory.rates[-1][0], 0.0) if memory.rates else 0.0
     before = {
         lead_s: state.recalled(Chosen, str(role), memory.facts, Chosen())
         for role, lead_s in leads_s.items()
@@ -122,7 +125,7 @@ def _expected(memory: Memory, spec: FleetSpec, ease: Ease) -> Mapping[Role, Fore
         lead_s: forecast(
             memory.rates,
             window_s=WINDOW * _lead_s(spec),
-            lead_s=lead_s,
+            lead_s=lead_s + age_s,
             hold_s=HOLD * _lead_s(spec),
             shortage=parameter(spec, PARAMETERS, "shortage") * 2.0**ease.doublings,
             prior=parameter(spec, PARAMETERS, "spread"),
