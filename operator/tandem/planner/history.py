@@ -28,9 +28,7 @@ class History:
 
     def backwards(self) -> "History":
         """The same with time running back: what came last came first, at times below zero."""
-        arrived, watched = (
-            total[-1] - total[::-1] for total in (self._arrived, self._watched)
-        )
+        arrived, watched = (total[-1] - total[::-1] for total in (self._arrived, self._watched))
         return History(-self._times[::-1], arrived, watched)
 
     @property

@@ -12,7 +12,7 @@ import numpy as np
 
 from tandem.planner.demand import Floats
 from tandem.planner.history import History
-from tandem.planner.predictors import PREDICTORS, Terms
+from tandem.planner.predictors import PREDICTORS, Terms, level
 
 # m as shares of the root of the mean rate, and R as quantiles of the rates that were seen.
 MOVES = np.array([0.0, 0.02, 0.05, 0.08, 0.12, 0.17, 0.23, 0.3, 0.4, 0.55, 0.75, 1.0])
@@ -22,12 +22,29 @@ CLEARLY = 0.95  # of what persistence costs, or leaves short where nothing meets
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A predictor's place among `PREDICTORS`, m in roots of a rate, R in requests a second, and a period."""
+    """A choice, all numbers so that it can be remembered.
 
-    predictor: int = 0
+    Attributes:
+        chosen_s: when; before the first one below all times.
+        predictor: its place among `PREDICTORS`.
+        move: m, in roots of a rate.
+        reserve_rps: R.
+        most_rps: what came most, which neither m nor R goes beyond.
+        period_s: of a season, 0 where none was seen.
+
+    """
+
+    chosen_s: float = -1e12
+    predictor: float = 0.0
     move: float = 0.0
     reserve_rps: float = 0.0
+    most_rps: float = 0.0
     period_s: float = 0.0
+
+    def predicted(self, history: History, at_s: Floats, terms: Terms) -> Floats:
+        """Roots of rates, as the predictor tells them; the level where it knows nothing."""
+        told = PREDICTORS[int(self.predictor) % len(PREDICTORS)](history, at_s, terms)
+        return np.where(np.isfinite(told), told, level(history, at_s, terms))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,32 +93,35 @@ class Played:
 def choose(path: Path, terms: Terms, pace: Pace, shortage: float) -> Rule:
     """The rule for what comes next."""
     paths = (path, path.backwards(pace.step_s))
-    moves = MOVES * np.sqrt(path.seen.mean())
-    reserves = np.quantile(path.seen, RESERVES)
-    chosen, (short, cost) = Rule(), (np.inf, np.inf)
+    moves, reserves = MOVES * np.sqrt(path.seen.mean()), np.quantile(path.seen, RESERVES)
+    chosen, best = Rule(), (np.inf, np.inf)
     for place in range(len(PREDICTORS)):
-        played = _played(paths, place, terms, pace, moves, reserves)
+        played = _played(paths, place, terms, pace, (moves, reserves))
         if played is None:
             continue
         row, column = played.best(shortage)
-        left, paid = float(played.short[row, column]), float(played.cost[row, column])
-        if place and not _beats((left, paid), (short, cost), shortage):
+        found = float(played.short[row, column]), float(played.cost[row, column])
+        if place and not _beats(found, best, shortage):
             continue
-        short, cost = left, paid
+        best = found
         chosen = Rule(
-            predictor=place,
+            chosen_s=path.history.end_s,
+            predictor=float(place),
             move=float(moves[row]),
             reserve_rps=float(reserves[column]),
+            most_rps=float(path.seen.max()),
             period_s=terms.period_s,
         )
     return chosen
 
 
-def ready(roots: Floats, move: Floats, reserve_rps: Floats, most_rps: float) -> Floats:
-    """Rates to be ready for: no distance goes beyond what was seen, only a predictor does."""
-    ahead = (roots + move) ** 2
+def ready(
+    roots: Floats, move: Floats | float, reserve_rps: Floats | float, most_rps: float
+) -> Floats:
+    """Rates to be ready for: only a predictor goes beyond what was seen, no distance and no reserve."""
     limit = np.maximum(most_rps, roots**2)
-    return np.maximum(np.minimum(ahead, limit), np.minimum(reserve_rps, most_rps))
+    rates: Floats = np.minimum(np.maximum((roots + move) ** 2, reserve_rps), limit)
+    return rates
 
 
 def _beats(one: tuple[float, float], other: tuple[float, float], shortage: float) -> bool:
@@ -112,7 +132,7 @@ def _beats(one: tuple[float, float], other: tuple[float, float], shortage: float
 
 
 def _played(
-    paths: Sequence[Path], place: int, terms: Terms, pace: Pace, moves: Floats, reserves: Floats
+    paths: Sequence[Path], place: int, terms: Terms, pace: Pace, pairs: tuple[Floats, Floats]
 ) -> Played | None:
     """A predictor with every pair over the moments at which it knew something; None where at none."""
     most_rps = float(paths[0].seen.max())
@@ -123,9 +143,7 @@ def _played(
         if not known[pace.lag :].any():
             continue
         roots = np.where(known, roots, 0.0)
-        of = ready(
-            roots[None, None, :], moves[:, None, None], reserves[None, :, None], most_rps
-        )
+        of = ready(roots, pairs[0][:, None, None], pairs[1][:, None], most_rps)
         held = _held(of, pace.hold)[..., pace.lag :]
         seen = np.where(known[pace.lag :], path.seen[: len(path.seen) - pace.lag], 0.0)
         short = short + np.maximum(seen - held, 0.0).sum(axis=-1)

@@ -7,7 +7,7 @@ differences of logarithms explode after idle minutes.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import sqrt
+from math import ceil, sqrt
 
 import numpy as np
 
@@ -16,10 +16,11 @@ from tandem.planner.history import History
 
 SURE = 2.0  # standard errors that a slope is drawn towards zero by: noise has no trend
 MOST_GROWTH = 2.0  # of a root by a trend: the rate fourfold
-LEAST_WATCH = 4.0  # of a lead time at least each half of a window
+LEAST_WATCH = 4.0  # part of a lead time that a half of a window lasts at least
 LONG = 3.0  # windows of the slower trend
 LEAST_LIKENESS = 0.5  # autocorrelation at a season's period
 LEAST_PERIOD = 4.0  # lead times: what repeats sooner is a spread that pods can't follow
+LEAST_SPREAD = 1e-9  # of squares: what is constant repeats nothing
 LEAST_LOOKS = 16  # of a history in which a season can be seen
 
 
@@ -59,47 +60,61 @@ def season(history: History, at_s: Floats, terms: Terms) -> Floats:
     """It comes as it came a period before; the window's middle is at the moment that is told."""
     if not terms.period_s:
         return np.full_like(at_s, np.nan)
-    ends_s = at_s + terms.lead_s + terms.lead_s / 2 - terms.period_s
-    told: Floats = np.sqrt(history.rates_rps(ends_s, terms.lead_s))
-    return np.where(ends_s - terms.lead_s >= history.start_s, told, np.nan)
+    ends_s = at_s + 1.5 * terms.lead_s - terms.period_s
+    told = np.sqrt(history.rates_rps(ends_s, terms.lead_s))
+    known: Floats = np.where(ends_s - terms.lead_s >= history.start_s, told, np.nan)
+    return known
 
 
 PREDICTORS: tuple[Predictor, ...] = (level, trend, long_trend, season)
 
 
 def period_s(history: History, step_s: float, least_s: float) -> float:
-    """The period at which the hour is most like itself; 0 where it repeats nothing, or not yet twice."""
-    ends_s = np.arange(history.end_s, history.start_s + step_s / 2, -step_s)[::-1]
-    roots = np.sqrt(np.nan_to_num(history.rates_rps(ends_s, step_s)))
-    count, first = len(roots), max(int(np.ceil(least_s / step_s)), 1)
-    if count < LEAST_LOOKS or first > count // 2:
+    """The period at which the hour is most like itself; 0 where it repeats nothing, or not yet twice.
+
+    The peak of the autocorrelation of the detrended roots, after it has been below zero once: a return, and
+    not the slowness of what is near.
+    """
+    ends_s = np.arange(history.end_s, history.start_s + step_s / 2, -step_s)
+    if len(ends_s) < LEAST_LOOKS:
         return 0.0
-    times = np.arange(count) - (count - 1) / 2
-    rest = roots - roots.mean()
-    rest = rest - times * (times @ rest) / (times @ times)
-    whole = float(rest @ rest) / count
-    alike = np.correlate(rest, rest, "full")[count - 1 :] / np.arange(count, 0, -1)
-    if whole <= 1e-12:
-        return 0.0
-    alike = alike[: count // 2 + 1] / whole
-    below = np.flatnonzero(alike < 0)  # a period is a return, and not the slowness of what is near
-    first = max(first, int(below[0])) if len(below) else len(alike)
+    alike = _likeness(np.sqrt(np.nan_to_num(history.rates_rps(ends_s, step_s))))
+    below = np.flatnonzero(alike < 0)
+    first = max(ceil(least_s / step_s), int(below[0])) if len(below) else len(alike)
     if first >= len(alike):
         return 0.0
     best = first + int(np.argmax(alike[first:]))
-    return float(best * step_s) if alike[best] >= LEAST_LIKENESS else 0.0
+    return best * step_s if alike[best] >= LEAST_LIKENESS else 0.0
+
+
+def _likeness(roots: Floats) -> Floats:
+    """Autocorrelation of detrended values at lags up to half their number; zeros where they are constant."""
+    count = len(roots)
+    times = np.arange(count) - (count - 1) / 2
+    rest = roots - roots.mean()
+    rest = rest - times * (times @ rest) / (times @ times)
+    if rest @ rest <= LEAST_SPREAD * max(float(roots @ roots), LEAST_SPREAD):
+        return np.zeros(count // 2 + 1)
+    pairs = np.correlate(rest, rest, "full")[count - 1 :][: count // 2 + 1]
+    alike: Floats = pairs / np.arange(count, count - len(pairs), -1) / (rest @ rest / count)
+    return alike
 
 
 def _trend(history: History, at_s: Floats, terms: Terms, window_s: float) -> Floats:
+    """The level, and a slope drawn towards zero by what noise alone would make of it.
+
+    A root of a rate over w has the standard error ½√(φ/w), φ the dispersion; a slope is of two of them.
+    """
+    roots = level(history, at_s, terms)
     half_s = min(window_s, history.span_s) / 2
+    if half_s < terms.lead_s / LEAST_WATCH:
+        return roots
     newer = np.sqrt(history.rates_rps(at_s, half_s))
     older = np.sqrt(history.rates_rps(at_s - half_s, half_s))
     slope = (newer - older) / half_s
-    doubt = SURE * sqrt(terms.dispersion / (2 * half_s)) / half_s  # of two roots, √(φ/4w) each
+    doubt = SURE * sqrt(terms.dispersion / (2 * half_s)) / half_s
     sure = np.sign(slope) * np.maximum(np.abs(slope) - doubt, 0.0)
     now = np.sqrt((newer**2 + older**2) / 2)
     told = np.clip(now + sure * (half_s + terms.lead_s), 0.0, MOST_GROWTH * newer)
-    if half_s < terms.lead_s / LEAST_WATCH:
-        sure = np.zeros_like(sure)
-    known: Floats = np.where(sure == 0, level(history, at_s, terms), told)
+    known: Floats = np.where(sure == 0, roots, told)
     return known

@@ -1,15 +1,16 @@
 """`tandem`: our own. The queueing model, asked about the demand that will be there when a pod is.
 
 1. Times of engines as this fleet takes them, not as their profile tells (`planner.calibration`).
-2. A rate to be ready for within each role's lead time: a distance to the level and a standing reserve,
-   chosen by playing the last hour back (`planner.forecast`).
+2. A rate to be ready for within each role's lead time and the age of figures: a predictor (the level, its
+   trend, a season), a distance to it and a standing reserve, chosen by playing the last hour back
+   (`planner.forecast`).
 3. The cheapest pair that meets the SLO at that rate, by the three queues in tandem, with as much of the
    error budget as the misses of users leave (`planner.feedback`). Decode is eased less than prefill: with
    feasible-first order a prefill pod too few costs the excess, a decode pod too few every TPOT.
 4. Queued prefill work that the pods in hand will not have done a lead time from now adds prefill, unless
    it waits for decode.
 5. Decode is partly known: residents that are already there need room, whatever the forecast says.
-6. For two lead times after the start only what the level itself needs is added and nothing is taken;
+6. For two lead times after the start only what the level and a rise that no noise explains need is added and nothing is taken;
    later nothing is taken that was wished for within the last two lead times.
 
 Source: this project (docs/concepts/queueing-model.md). Aggressiveness: `shortage`. Fails where demand rises
@@ -26,9 +27,10 @@ from tandem.planner.calibration import calibrated
 from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, LengthMix, from_cells
 from tandem.planner.evidence import Need
 from tandem.planner.feedback import Ease
-from tandem.planner.forecast import Chosen, Forecast, forecast
+from tandem.planner.forecast import FRESH, Forecast, forecast
 from tandem.planner.model import Memory
 from tandem.planner.observation import Observation
+from tandem.planner.playback import Rule
 from tandem.planner.policies import state
 from tandem.planner.policies.proposal import (
     Aggressiveness,
@@ -91,7 +93,7 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
         Role.DECODE: feedback.eased(spec, strict, unreachable),
     }
     starts = _is_starting(observation, memory, spec)
-    sizings = _sizings(expected, lengths, memory, specs, growth=ease.growth, level_only=starts)
+    sizings = _sizings(expected, lengths, memory, specs, growth=ease.growth, sure_only=starts)
     needs = {
         Role.PREFILL: evidence.backlog(observation, spec, tandem),
         Role.DECODE: evidence.residents(observation, spec, tandem),
@@ -107,7 +109,7 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
         notes=_notes(sizings[Role.PREFILL], starts=starts),
         runner_up=sizings[Role.PREFILL].runner_up,
         hold_s=HOLD * _lead_s(spec),
-        facts=state.facts(ease=ease, **{str(role): e.chosen for role, e in expected.items()}),
+        facts=state.facts(ease=ease, **{str(role): each.rule for role, each in expected.items()}),
     )
 
 
@@ -118,7 +120,7 @@ def _expected(
     leads_s = {role: spec.roles[role].lead_time_s for role in Role}
     age_s = max(now_s - memory.rates[-1][0], 0.0) if memory.rates else 0.0
     before = {
-        lead_s: state.recalled(Chosen, str(role), memory.facts, Chosen())
+        lead_s: state.recalled(Rule, str(role), memory.facts, FRESH)
         for role, lead_s in leads_s.items()
     }
     expected = {
@@ -145,12 +147,12 @@ def _sizings(
     specs: Mapping[Role, FleetSpec],
     *,
     growth: float,
-    level_only: bool,
+    sure_only: bool,
 ) -> Mapping[Role, Sizing]:
     """The answer at each role's own rate and aim; roles that have both in common share it."""
     ca2 = min(memory.dispersion, MOST_ARRIVAL_CA2)
     rates = {
-        role: growth * (e.sure_rps if level_only else e.rate_rps) for role, e in expected.items()
+        role: growth * (e.sure_rps if sure_only else e.rate_rps) for role, e in expected.items()
     }
     asked = {role: (rate_rps, specs[role].slo) for role, rate_rps in rates.items()}
     answers: dict[tuple[float, Slo], Sizing] = {}
