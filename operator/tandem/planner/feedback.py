@@ -5,8 +5,8 @@ against the error budget, and the integral of their distance, in doublings, beco
 miss 2^ease times the budget, and so many times more arrivals may come beyond what is ready.
 
 It tightens quickly, for misses hurt, but only while requests still miss, and eases slowly, for the calm
-may be chance. While pods of a role start, what is missed tells of the fleet before, so it does not tighten
-further (anti-windup); missing figures move nothing.
+may be chance. While pods start, and as long after as a request lasts, what is missed tells of the fleet
+before: it moves nothing (anti-windup). Neither do missing figures, nor minutes in which nothing ends.
 
 Source: this project; an integral controller in log2 with asymmetric gains.
 """
@@ -14,7 +14,6 @@ Source: this project; an integral controller in log2 with asymmetric gains.
 from dataclasses import dataclass, replace
 from math import exp, log2
 
-from tandem.api.role import Role
 from tandem.planner.observation import Missing, Observation
 from tandem.planner.readings import MOST_INTERVAL_S, MOST_REQUESTS, usable
 from tandem.planner.spec import FleetSpec
@@ -87,13 +86,13 @@ def observed(
         missed_now=ease.missed_now * keep_now + missed,
         judged_now=ease.judged_now * keep_now + ended,
     )
+    starting = any(each.starting for each in observation.pods.values())
+    ease = replace(ease, settling_s=lasts_s if starting else max(ease.settling_s - interval_s, 0.0))
     moved = _distance(ease, spec, unreachable) * interval_s
-    starting = any(observation.pods[role].starting for role in Role if role in observation.pods)
-    settling_s = lasts_s if starting else max(ease.settling_s - interval_s, 0.0)
-    ease = replace(ease, settling_s=settling_s)
-    if starting or settling_s:
+    if starting or ease.settling_s:
         ease = replace(ease, missed_now=0.0, judged_now=0.0)
-    if moved < 0 and (starting or settling_s or not ended):
+        moved = 0.0 if missed else max(moved, 0.0)
+    if moved < 0 and not ended:
         return ease
     doublings = ease.doublings + moved / (EASE_S if moved > 0 else TIGHTEN_S)
     return replace(ease, doublings=max(LEAST_EASE, min(MOST_EASE, doublings)))

@@ -114,7 +114,7 @@ def _trend(history: History, at_s: Floats, terms: Terms, window_s: float) -> Flo
     slope = (newer - older) / half_s
     doubt = SURE * sqrt(terms.dispersion / (2 * half_s)) / half_s
     sure = np.sign(slope) * np.maximum(np.abs(slope) - doubt, 0.0)
-    now = np.sqrt((newer**2 + older**2) / 2)
-    told = np.clip(now + sure * (half_s + terms.lead_s), 0.0, MOST_GROWTH * newer)
-    known: Floats = np.where(sure == 0, roots, told)
-    return known
+    ahead_s = min(terms.window_s, history.span_s) / 2 + terms.lead_s  # of the level's own middle
+    most = MOST_GROWTH * np.maximum(newer, roots)
+    told: Floats = np.clip(roots + np.nan_to_num(sure) * ahead_s, 0.0, most)
+    return told
