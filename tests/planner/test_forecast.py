@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -113,10 +115,10 @@ def test_a_rise_that_noise_explains_is_none() -> None:
 
 def test_a_choice_stands_for_a_step_of_the_playback() -> None:
     looks = tuple((5.0 * (i + 1), 5.0, 100.0 + 50 * (i % 7)) for i in range(720))
-    asked = {"window_s": 90.0, "lead_s": 60.0, "hold_s": 120.0, "shortage": 0.003, "prior": 0.25}
-    first = forecast(looks[:-4], **asked)
+    asked = partial(forecast, window_s=90.0, lead_s=60.0, hold_s=120.0, shortage=0.003, prior=0.25)
+    first = asked(looks[:-4])
     assert first is not None
-    soon, later = (forecast(looks[: 720 - left], before=first.rule, **asked) for left in (2, 0))
+    soon, later = (asked(looks[: 720 - left], before=first.rule) for left in (2, 0))
     assert soon is not None
     assert later is not None
     assert soon.rule == first.rule

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from tandem.planner.demand import Floats
 from tandem.planner.history import History
 from tandem.planner.predictors import (
     LEAST_PERIOD,
     PREDICTORS,
+    Predictor,
     Terms,
     level,
     long_trend,
@@ -19,21 +21,21 @@ TERMS = Terms(window_s=150.0, lead_s=100.0)
 SECONDS = np.arange(720) * 5.0
 
 
-def history(rates_rps: np.ndarray) -> History:
+def history(rates_rps: Floats) -> History:
     """Looks of 5 s at these rates."""
     return History.of(
         tuple((5.0 * (i + 1), 5.0, rate * 5.0) for i, rate in enumerate(rates_rps.tolist()))
     )
 
 
-def told(predictor: object, of: History, terms: Terms = TERMS) -> float:
+def told(predictor: Predictor, of: History, terms: Terms = TERMS) -> float:
     """The rate that is told at the end."""
-    assert callable(predictor)
     return float(predictor(of, np.array([of.end_s]), terms)[0] ** 2)
 
 
-def waves(period: float = 600.0) -> np.ndarray:
-    return 12 + 10 * np.sin(2 * np.pi * SECONDS / period)
+def waves(period: float = 600.0) -> Floats:
+    rates: Floats = 12 + 10 * np.sin(2 * np.pi * SECONDS / period)
+    return rates
 
 
 def test_a_line_of_roots_goes_on() -> None:
@@ -84,7 +86,7 @@ def test_a_period_is_found_once_it_was_seen_twice(period: float) -> None:
         pytest.param(np.ones(8), id="young"),
     ],
 )
-def test_what_does_not_repeat_has_no_period(rates: np.ndarray) -> None:
+def test_what_does_not_repeat_has_no_period(rates: Floats) -> None:
     assert period_s(history(rates), 30.0, LEAST_PERIOD * 100.0) == 0.0
 
 
