@@ -1,7 +1,10 @@
 """What each predictor tells of noise, of a line, of waves; and that time may run back."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tandem.planner.demand import Floats
 from tandem.planner.history import History
@@ -21,7 +24,7 @@ TERMS = Terms(window_s=150.0, lead_s=100.0)
 SECONDS = np.arange(720) * 5.0
 
 
-def history(rates_rps: Floats) -> History:
+def history(rates_rps: NDArray[np.floating[Any]]) -> History:
     """Looks of 5 s at these rates."""
     return History.of(
         tuple((5.0 * (i + 1), 5.0, rate * 5.0) for i, rate in enumerate(rates_rps.tolist()))
