@@ -90,13 +90,13 @@ def test_nothing_is_taken_for_two_lead_times_after_the_start() -> None:
     assert prefills(served.until(9, 5.0)) < 4
 
 
-def test_the_first_rise_is_followed_sooner_than_pods_start() -> None:
-    """10 to 37 requests/s in nine minutes, 0.1 s of prefill each, a start takes 100 s: pods are 90 s behind at most."""
+def test_the_first_rise_is_followed_within_two_minutes() -> None:
+    """10 to 37 requests/s in nine minutes, 0.1 s of prefill each, a start takes 100 s, the window is 150."""
     served = fleet()
     served.until(15, 10.0)
     for minute in range(16, 25):
         served.until(minute, lambda now_s: 10 + 3 * (now_s / MINUTE_S - 15))
-        assert served.ready(P) >= 1 + 0.3 * (minute - 16.5), minute
+        assert served.ready(P) >= 1 + 0.3 * (minute - 17), minute
 
 
 def test_a_fall_is_followed_no_sooner_than_two_lead_times_later() -> None:
