@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,7 +12,7 @@ import pytest
 from e2e.cluster import images
 from e2e.cluster.access import Box
 from e2e.cluster.box import running
-from e2e.fleet import Fleet, profile
+from e2e.fleet import Fleet, emulated, profile
 from e2e.manifests import INSTALL, NAMESPACE
 
 ROOT = Path(__file__).parents[1]
@@ -85,6 +86,22 @@ def installed_from(registry: str) -> str:
 @pytest.fixture
 def fleet(tandem: Box) -> Iterator[Fleet]:
     """A namespace of its own with a profile in it; the fleet itself is the test's to make."""
+    with in_its_namespace(tandem) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def serving(tandem: Box) -> Iterator[Fleet]:
+    """A fleet that is Ready; each test of a file leaves it so."""
+    with in_its_namespace(tandem) as made:
+        made.apply(emulated())
+        made.until_ready()
+        yield made
+
+
+@contextmanager
+def in_its_namespace(tandem: Box) -> Iterator[Fleet]:
+    """A new namespace with a profile in it, gone afterwards."""
     made = Fleet(tandem, f"e2e-{next(_numbers)}-{os.getpid()}")
     tandem.kubectl("create", "namespace", made.namespace)
     made.apply(profile())

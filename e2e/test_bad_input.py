@@ -102,7 +102,7 @@ def engine_uids(fleet: Fleet) -> set[str]:
     [
         pytest.param(409, 0, "Conflict", id="409"),
         pytest.param(429, 2, "TooManyRequests", id="429"),
-        pytest.param(500, 0, "InternalError", id="500"),
+        pytest.param(500, 0, "InternalError", id="500", marks=pytest.mark.full),
     ],
 )
 def test_writes_that_are_refused_are_told_and_tried_again(

@@ -237,6 +237,7 @@ def test_a_start_that_was_killed_half_way_is_cleared_up_by_the_next(
     assert machine() == before
 
 
+@pytest.mark.full  # two more starts; every run of these tests keeps a cluster that runs
 def test_a_cluster_that_runs_is_kept_and_one_that_lost_a_daemon_is_made_anew() -> None:
     box("up")
     first = (RUN / "pids" / "kube-apiserver").read_text()

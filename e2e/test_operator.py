@@ -9,8 +9,11 @@ import pytest
 import requests
 from e2e.cluster.places import BoxError
 from e2e.fleet import MODEL, ROLES, Fleet, emulated
+from e2e.gateway_process import metric
 from e2e.manifests import NAMESPACE
 from e2e.traffic import steady
+
+from tandem.cluster import series
 
 pytestmark = pytest.mark.e2e
 
@@ -23,18 +26,29 @@ def ask(url: str, **body: Any) -> dict[str, Any]:
     return dict(answer.json())
 
 
-def test_a_fleet_is_made_and_answers(fleet: Fleet) -> None:
-    fleet.apply(emulated())
-    fleet.until_ready()
-
-    answer = ask(fleet.url)
+def test_a_fleet_is_made_and_answers(serving: Fleet) -> None:
+    answer = ask(serving.url)
     assert answer["usage"]["completion_tokens"] == 4
     assert "emulator" in answer["system_fingerprint"]
-    text = fleet.kubectl("explain", "dllm.spec.slo.ttft")
+    text = serving.kubectl("explain", "dllm.spec.slo.ttft")
     assert "Time to first token" in text
-    headings, row, *_ = fleet.kubectl("get", "dllm").splitlines()
+    headings, row, *_ = serving.kubectl("get", "dllm").splitlines()
     assert headings.split()[:4] == ["NAME", "READY", "PREFILL", "DECODE"]
     assert row.split()[:4] == ["chat", "True", "1/1", "1/1"]
+
+
+def test_editing_the_slo_restarts_no_engine_pod(serving: Fleet) -> None:
+    before = engine_uids(serving)
+    gateway = serving.pods("gateway")[0]["metadata"]["uid"]
+    slo = {"spec": {"slo": {"ttft": {"target": "3s"}}}}
+    serving.kubectl("patch", "dllm", "chat", "--type=merge", "-p", json.dumps(slo))
+
+    serving.until(
+        "a new gateway alone",
+        lambda: gateway not in {pod["metadata"]["uid"] for pod in serving.pods("gateway")},
+    )
+    assert ask(serving.url)["usage"]["completion_tokens"] == 4
+    assert engine_uids(serving) == before
 
 
 @pytest.mark.parametrize(
@@ -78,49 +92,34 @@ def test_the_api_server_refuses_a_mistake_with_our_words(
         fleet.apply(wrong)
 
 
-def test_replicas_that_a_human_sets_are_put_back_and_said(fleet: Fleet) -> None:
-    fleet.apply(emulated())
-    fleet.until_ready()
-    name = fleet.deployment("decode")["metadata"]["name"]
-    fleet.kubectl("scale", "deployment", name, "--replicas=3")
+def test_replicas_that_a_human_sets_are_put_back_and_said(serving: Fleet) -> None:
+    name = serving.deployment("decode")["metadata"]["name"]
+    serving.kubectl("scale", "deployment", name, "--replicas=3")
 
-    fleet.until("decode has one replica again", lambda: fleet.replicas() == (1, 1), 10)
-    fleet.until("it is said", lambda: fleet.events("ReplicasPutBack"), 10)
-    assert "was set to 3 by somebody else and is 1 again" in fleet.events("ReplicasPutBack")[0]
+    serving.until("decode has one replica again", lambda: serving.replicas() == (1, 1), 10)
+    serving.until("it is said", lambda: serving.events("ReplicasPutBack"), 10)
+    assert "was set to 3 by somebody else and is 1 again" in serving.events("ReplicasPutBack")[0]
 
 
-def test_a_paused_fleet_is_left_alone(fleet: Fleet) -> None:
-    fleet.apply(emulated())
-    fleet.until_ready()
+def test_a_paused_fleet_is_left_alone(serving: Fleet) -> None:
+    told = serving.events("ReplicasPutBack")
     pause = {"spec": {"autoscaling": {"mode": "Paused"}}}
-    fleet.kubectl("patch", "dllm", "chat", "--type=merge", "-p", json.dumps(pause))
-    fleet.until("it says so", lambda: fleet.condition("Paused").get("status") == "True", 10)
-    name = fleet.deployment("decode")["metadata"]["name"]
-    fleet.kubectl("scale", "deployment", name, "--replicas=2")
-    fleet.until("two decode pods are Ready", lambda: fleet.status["roles"]["decode"]["ready"] == 2)
+    serving.kubectl("patch", "dllm", "chat", "--type=merge", "-p", json.dumps(pause))
+    serving.until("it says so", lambda: serving.condition("Paused").get("status") == "True", 10)
+    name = serving.deployment("decode")["metadata"]["name"]
+    serving.kubectl("scale", "deployment", name, "--replicas=2")
+    serving.until(
+        "two decode pods are Ready", lambda: serving.status["roles"]["decode"]["ready"] == 2
+    )
 
     time.sleep(5)
-    assert fleet.replicas() == (1, 2)
+    assert serving.replicas() == (1, 2)
     resume = {"spec": {"autoscaling": {"mode": "Auto"}}}
-    fleet.kubectl("patch", "dllm", "chat", "--type=merge", "-p", json.dumps(resume))
-    fleet.until("it is scaled again", lambda: fleet.condition("Paused").get("status") == "False")
-    assert not fleet.events("ReplicasPutBack")
-
-
-def test_editing_the_slo_restarts_no_engine_pod(fleet: Fleet) -> None:
-    fleet.apply(emulated())
-    fleet.until_ready()
-    before = engine_uids(fleet)
-    gateway = fleet.pods("gateway")[0]["metadata"]["uid"]
-    slo = {"spec": {"slo": {"ttft": {"target": "3s"}}}}
-    fleet.kubectl("patch", "dllm", "chat", "--type=merge", "-p", json.dumps(slo))
-
-    fleet.until(
-        "a new gateway alone",
-        lambda: gateway not in {pod["metadata"]["uid"] for pod in fleet.pods("gateway")},
+    serving.kubectl("patch", "dllm", "chat", "--type=merge", "-p", json.dumps(resume))
+    serving.until(
+        "it is scaled again", lambda: serving.condition("Paused").get("status") == "False"
     )
-    assert ask(fleet.url)["usage"]["completion_tokens"] == 4
-    assert engine_uids(fleet) == before
+    assert serving.events("ReplicasPutBack") == told
 
 
 def test_two_fleets_do_not_touch_each_other(fleet: Fleet) -> None:
@@ -168,7 +167,9 @@ def test_a_fleet_deleted_without_an_operator_finishes_its_streams_and_is_gone(fl
     try:
         for stream in streams:
             stream.start()
-        time.sleep(1)
+        fleet.until(
+            "all stream", lambda: metric(fleet.url, series.IN_FLIGHT, role="decode") == len(streams)
+        )
         fleet.kubectl("delete", "dllm", "chat")
         for stream in streams:
             stream.join(60)

@@ -13,8 +13,8 @@ pytestmark = pytest.mark.e2e
 CALM_RPS = 0.5
 BUSY_S = (4.0, 26.0)  # when requests of the other kind come on top
 OVER_S = 44.0
-COLD_START_S = 2.0
-BACK_S = 180.0  # a burst is stood ready for, for 36 cold starts
+COLD_START_S = 1.0
+BACK_S = 120.0  # a burst is stood ready for, for 36 cold starts
 
 
 def test_longer_answers_scale_decode_alone_and_longer_prompts_prefill_alone(fleet: Fleet) -> None:

@@ -21,7 +21,7 @@ from benchmarks.planner.references import LEVELS, Reference, read
 from tandem.planner.demand import Floats
 from tandem.planner.queueing import decode, prefill
 from tandem.planner.queueing.prefill import PrefillWork
-from tandem.planner.queueing.tandem import steps_within
+from tandem.planner.queueing.tokens import steps_within
 
 BAR = 0.10
 POOL_BARS = {"n*": 0.03, "mean ITL": 0.03, "P99 ITL": 0.05, "P95 wait for KV": 0.20}

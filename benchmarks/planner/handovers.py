@@ -86,7 +86,7 @@ def _compared(prefills: int, decodes: int, use: float, push_layers: int) -> Comp
 
 def _told_s(tandem: Tandem, prefills: int, decodes: int) -> tuple[float, float]:
     stage, weights = tandem.decode(decodes, prefills), tandem.lengths.weights
-    paths_s, shares = tandem.paths_s(stage.link, stage.transfer_s, weights)
+    paths_s, shares = tandem.paths(prefills, decodes)
     own_s = tandem.prefill_work.service_s + tandem.decode_work.own_s
     transfers_s = paths_s - np.tile(own_s, len(paths_s) // len(own_s))
     order = np.argsort(transfers_s)

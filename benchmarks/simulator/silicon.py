@@ -3,11 +3,14 @@
 The rows are of aiconfigurator's `silicon_sample.csv` (Apache-2.0): mean TTFT and TPOT of a load that
 keeps `concurrency` equal requests in flight. An aggregated row is one engine that prefills and
 decodes; a disaggregated one has prefill and decode workers.
+
+The load is that of aiconfigurator's own runner (`eval/benchmarks/genai_perf_runner.py`): ten requests a
+user, all users at once, after a warm-up that ends before. So a tenth of the requests met a queue of all
+users, and weigh in the means.
 """
 
 import csv
 import gzip
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +29,7 @@ from tandem.traces.model import Trace
 from tandem.traces.request import TraceRequest
 
 FILE = "aic_silicon_sample_e2e.csv.gz"
-ROUNDS = 3  # requests that each of the concurrent users sends; the first is warm-up
+ROUNDS = 10  # requests that each of the concurrent users sends
 _MEMORY_BYTES = {"h100_sxm": 80e9, "h200_sxm": 141e9}
 _MEMORY_SHARE = 0.9  # vLLM's gpu_memory_utilization
 # Bytes of the weights, and of a token's KV.
@@ -151,10 +154,9 @@ class _ClosedLoop:
             self.first.setdefault(sequence.key, self.now_s)
         for sequence in outcome.finished:
             user, turn = sequence.key.split()
-            if turn != "1":
-                self.ttfts_s.append(self.first[sequence.key] - self.sent[sequence.key])
-                decode_s = self.now_s - self.first[sequence.key]
-                self.tpots_s.append(decode_s / (self.row.output_tokens - 1))
+            self.ttfts_s.append(self.first[sequence.key] - self.sent[sequence.key])
+            decode_s = self.now_s - self.first[sequence.key]
+            self.tpots_s.append(decode_s / (self.row.output_tokens - 1))
             if int(turn) < ROUNDS:
                 self.send(f"{user} {int(turn) + 1}")
 
@@ -168,14 +170,11 @@ def disaggregated(row: Measured, times: dict[Role, StepTimes]) -> Simulated:
     spec = FleetSpec(slo=Slo(ttft_s=2.0, tpot_s=0.05), roles=roles, policy="static")
     replicas = dict(zip(Role, row.workers, strict=True))
     asked = Scenario(trace=_sessions(row), spec=spec, replicas=replicas, times=times)
-    flights = simulate(asked).flights
-    turns: dict[str, int] = defaultdict(int)
-    warm = []
-    for flight in sorted(flights, key=lambda each: each.arrival_s):
-        turns[flight.request.session] += 1
-        if turns[flight.request.session] > 1 and flight.ttft_s and flight.tpot_s:
-            warm.append((flight.ttft_s, flight.tpot_s))
-    return Simulated(_mean([ttft for ttft, _ in warm]), _mean([tpot for _, tpot in warm]))
+    latencies = simulate(asked).latencies()
+    ttft_s, tpot_s = latencies["ttft_s"].mean, latencies["tpot_s"].mean
+    assert ttft_s is not None, "requests finish"
+    assert tpot_s is not None, "of more than a token"
+    return Simulated(ttft_s, tpot_s)
 
 
 def _sessions(row: Measured) -> Trace:

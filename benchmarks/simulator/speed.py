@@ -11,10 +11,16 @@ as long. The simulator is compiled, as `tandem simulate` runs it; `TANDEM_COMPIL
 import argparse
 import heapq
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import process_time
+
+from tandem import compiled
+
+if __name__ == "__main__":  # before the simulator is imported
+    compiled.use(lambda line: print(line, file=sys.stderr))
 
 from tandem.api.role import Role
 from tandem.perf.library import profile

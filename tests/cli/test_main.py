@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,21 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([name, "--help"]) == 0
     assert "Usage: tandem" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words", ["simulate", "league", "trace", "trace look", "trace generate", "policies"]
+)
+def test_help_starts_without_what_takes_long_to_import(words: str) -> None:
+    program = (
+        "import sys; from tandem.cli.main import run; "
+        f"run([*{words!r}.split(), '--help']); "
+        "sys.exit(', '.join({'numpy', 'scipy', 'pyarrow', 'bokeh', 'rich'} & {*sys.modules}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.stderr.strip() == ""
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,126 @@ def test_the_answer_has_the_promised_shape(capsys: pytest.CaptureFixture[str]) -
     assert found["runner_up"]["reason"]
 
 
+def test_it_tells_what_one_more_pod_is_worth(capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys)
+
+    assert found["pools"] == {
+        "prefill": {"h200-llama-3.1-8b-fp8-tp1": 2},
+        "decode": {"h200-llama-3.1-8b-fp8-tp1": 1},
+    }
+    assert found["marginal"]["prefill"]["rate"] > found["marginal"]["decode"]["rate"] >= 0
+    assert found["relief"]["role"] == "prefill"
+    assert found["attainable_slo"] is None
+
+
+def test_what_a_budget_can_not_meet_it_says_what_it_can(capsys: pytest.CaptureFixture[str]) -> None:
+    tight = ["--rate", "26", "--isl-cv", "0.5", "--budget-accelerators", "3"]
+    nearest = answer(capsys, *tight)["attainable_slo"]
+
+    assert nearest["factor"] > 1
+    assert nearest["ttft_s"] == pytest.approx(0.5 * nearest["factor"])
+    assert nearest["prefill"] + nearest["decode"] == 3
+    assert run([*LOAD, *SLO, *tight]) == 0
+    assert "Could be met within these bounds: TTFT" in capsys.readouterr().out
+
+
+def test_pools_mix_accelerators_in_a_role(capsys: pytest.CaptureFixture[str]) -> None:
+    load = "--profile h200-llama-3.1-8b-tp1 --rate 100 --isl 1500 --osl 200 --isl-cv 1 --osl-cv 0.8"
+    slo = ["--ttft", "1s", "--tpot", "30ms"]
+    own = answer(capsys, *load.split(), *slo)
+    both = answer(capsys, *load.split(), *slo, "--pool", "prefill a100-llama-3.1-8b-tp1 8")
+
+    assert both["feasible"]
+    assert both["cost_per_hour"] < own["cost_per_hour"]
+    assert sum(both["pools"]["prefill"].values()) == both["prefill"]
+    assert both["pools"]["prefill"]["a100-llama-3.1-8b-tp1"] > 0
+
+
+def test_a_budget_of_money_is_shared_by_pools(capsys: pytest.CaptureFixture[str]) -> None:
+    """The least is the cheapest pool's: 1.80 for prefill, 4.10 for decode."""
+    load = ["--profile", "h200-llama-3.1-8b-tp1", "--pool", "prefill a100-llama-3.1-8b-tp1 8"]
+    found = answer(capsys, *load, "--budget-cost", "14")
+
+    assert found["cost_per_hour"] <= 14
+    assert run([*LOAD, *SLO, *load, "--budget-cost", "5"]) == 2
+    assert "--budget-cost: 5.0 is not allowed: at least 5.9" in capsys.readouterr().err
+
+
+def test_every_class_is_told_of_and_meets_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    chat = "chat share=0.3 ttft=300ms tpot=20ms attainment=0.9"
+    long = "batch share=0.2 ttft=20s tpot=100ms isl=9000 osl=400 isl-cv=0.5"
+    more = ["--class", chat, "--class", long, "--ttft-tier", "1000=200ms", "--rate", "40"]
+    found = answer(capsys, *more)
+
+    assert found["feasible"]
+    classes = found["predicted"]["classes"]
+    assert list(classes) == ["chat", "batch", "others"]
+    assert classes["chat"] >= 0.9
+    assert min(classes["batch"], classes["others"]) >= 0.99
+    assert run([*LOAD, *SLO, *more]) == 0
+    told = capsys.readouterr().out.splitlines()
+    (row,) = [line for line in told if line.startswith("batch")]
+    assert row.split()[1:7] == ["20", "%", "20", "s", "100", "ms"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "said"),
+    [
+        ("--ttft-tier", "1000", "--ttft-tier: '' is not allowed"),
+        ("--ttft-tier", "x=1s", "--ttft-tier: 'x=1s' is not allowed: TOKENS=DURATION"),
+        ("--ttft-tier", "0=100ms", "--ttft-tier: 0 is not allowed: 1 token or more"),
+        (
+            "--ttft-tier",
+            "9=9s",
+            "--ttft-tier: 0.5 is not allowed: finite, above 0 seconds and no less",
+        ),
+        ("--class", "chat", "--class: 'chat' is not allowed: \"NAME share=S ...\""),
+        ("--class", "", "--class: '' is not allowed"),
+        ("--class", "chat share=2", "--class: 'share=2' is not allowed: above 0, at most 1"),
+        ("--class", "chat share=x", "--class: 'chat share=x' is not allowed"),
+        ("--class", "chat share=nan", "--class: 'share=nan' is not allowed"),
+        ("--class", "chat share=0.1 when=now", "--class: 'chat share=0.1 when=now' is not allowed"),
+        ("--class", "chat share=0.1 isl=100", "--osl: 'nothing' is not allowed"),
+        ("--class", "chat share=0.1 attainment=1", "--class: 1.0 is not allowed"),
+        ("--class", "others share=0.1", "--class: 'others' is not allowed"),
+        ("--class", "chat share=0.1 ttft=1ms", "classes.chat.ttft: '1ms' is not allowed: at least"),
+        ("--pool", "decode", "--pool: 'decode' is not allowed: \"ROLE PROFILE MOST\""),
+        ("--pool", "decode nope 3", "--pool: 'nope' is not allowed: one of"),
+        ("--pool", "encode h200-llama-3.1-8b-tp1 3", "--pool: 'encode h200"),
+        (
+            "--pool",
+            "decode h200-qwen3-32b-tp2 3",
+            "--pool: 'h200-qwen3-32b-tp2' is not allowed: a profile of",
+        ),
+        (
+            "--pool",
+            "decode h200-llama-3.1-8b-fp8-tp1 3",
+            "--pool: 'h200-llama-3.1-8b-fp8-tp1' is not allowed: another one than --profile",
+        ),
+        ("--budget-cost", "1", "--budget-cost: 1.0 is not allowed: at least 8.2"),
+    ],
+)
+def test_a_mistake_in_what_differs_is_one_line_and_exit_2(
+    flag: str, value: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*LOAD, *SLO, flag, value]) == 2
+
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith(f"error: {said}")
+    assert told.err.count("\n") == 1
+
+
+def test_classes_beyond_all_arrivals_and_other_rules_are_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    twice = ["--class", "a share=0.6", "--class", "b share=0.6"]
+    assert run([*LOAD, *SLO, *twice]) == 2
+    assert "--class: 1.2 is not allowed: at most 1 in all" in capsys.readouterr().err
+    assert run([*LOAD, *SLO, "--policy", "distserve", "--class", "a share=0.6"]) == 2
+    assert "left out: distserve does not know of it" in capsys.readouterr().err
+
+
 def test_variation_costs_replicas(capsys: pytest.CaptureFixture[str]) -> None:
     constant, varying = (
         answer(capsys, *more)

@@ -1,7 +1,8 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.controller.builders import FAILED, NOW, fleet, later, tick
+from tests.controller.builders import FAILED, MEMORY, NOW, fleet, later, plan, tick
 from tests.planner.builders import D, P
 
 from tandem.api.condition import Condition, ConditionState
@@ -16,6 +17,8 @@ from tandem.controller.recent import Recent
 from tandem.errors import InvalidInputError
 from tandem.planner.from_resource import fleet_spec
 from tandem.planner.observation import Figure, Missing, PodCounts
+from tandem.planner.policies import state
+from tandem.planner.trust import Trust, Window
 
 TRUE, FALSE, UNKNOWN = ConditionState
 FEW = {P: PodCounts(desired=2, ready=0, starting=2), D: PodCounts(desired=1, ready=1)}
@@ -111,6 +114,30 @@ def test_what_a_tick_shows_is_claimed(
     status, why, message = found(type_, made)
 
     assert (status, why) == (state.value, reason)
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    ("trust", "expected", "words"),
+    [
+        pytest.param(Trust(), ("True", "AsPredicted"), "trust is 1.0 in prefill", id="right"),
+        pytest.param(
+            Trust(decode=2.0, is_lost=1.0),
+            ("False", "NotAsPredicted"),
+            "bands of use: the model of decode is not believed, users get 4.0 times worse",
+            id="off",
+        ),
+        pytest.param(None, ("Unknown", "NoModel"), "no model", id="a policy that asks none"),
+    ],
+)
+def test_a_model_is_trusted_as_far_as_users_bear_it_out(
+    trust: Trust | None, expected: tuple[str, str], words: str
+) -> None:
+    facts = {} if trust is None else state.facts(trust=trust, window=Window())
+    made = tick(planned=plan(memory=replace(MEMORY, facts=facts)))
+    status, reason, message = found(Type.MODEL_TRUSTED, made)
+
+    assert (status, reason) == expected
     assert words in message
 
 

@@ -4,9 +4,11 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from tests.fakes.cluster import FakeCluster
+from tests.fakes.decisions import FakeDecisions
 
 from tandem.api.role import Role
 from tandem.cluster.ports import Pod, PodPhase
+from tandem.controller.chronicle import Chronicle
 from tandem.controller.loop import FleetLoop, Tick, drain_order, observation
 from tandem.perf.library import profile
 from tandem.planner.model import Memory
@@ -70,6 +72,7 @@ def loop(
     ticks: list[Tick],
     *,
     store: FakeStore | None = None,
+    decisions: FakeDecisions | None = None,
     now_s: Callable[[], float] = lambda: 1000.0,
 ) -> FleetLoop:
     return FleetLoop(
@@ -77,6 +80,7 @@ def loop(
         metrics=metrics,
         spec=fleet,
         store=store or FakeStore(),
+        chronicle=Chronicle(decisions or FakeDecisions()),
         now_s=now_s,
         report=ticks.append,
     )
@@ -178,6 +182,26 @@ def test_pods_are_counted_by_role_and_phase() -> None:
     prefill, decode = seen.pods[Role.PREFILL], seen.pods[Role.DECODE]
     assert (prefill.desired, prefill.ready, prefill.starting, prefill.draining) == (2, 1, 1, 0)
     assert (decode.desired, decode.ready, decode.starting, decode.draining) == (0, 0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("revisions", "expected"),
+    [
+        pytest.param([], "", id="nobody serves"),
+        pytest.param(["a", "a", "b"], "a", id="most"),
+        pytest.param(["a", "b"], "b", id="of equals the youngest"),
+        pytest.param(["a", "b", "a", "b", "b"], "b", id="the new one, once it has more"),
+    ],
+)
+def test_the_revision_that_serves_is_told(revisions: list[str], expected: str) -> None:
+    ready = [
+        replace(pod(f"p{at}", Role.DECODE, PodPhase.READY, at), revision=revision)
+        for at, revision in enumerate(revisions)
+    ]
+    starting = [
+        replace(pod(f"s{at}", Role.DECODE, PodPhase.STARTING), revision="c") for at in range(9)
+    ]
+    assert observation(7.0, [*ready, *starting], {}, Traffic()).revision == expected
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,7 @@ def test_a_whole_tick_fills_every_block() -> None:
         "CapacityAvailable": ("True", "PodsPlaced"),
         "Provisioning": ("True", "PodsStarting"),
         "RatioSatisfied": ("True", "WithinBounds"),
+        "ModelTrusted": ("Unknown", "NoModel"),
         "MemoryKept": ("True", "Kept"),
         "Paused": ("False", "ModeAuto"),
     }

@@ -4,17 +4,48 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.planner.builders import ENGINE, costing, demand, pair, spec
+from tests.planner.builders import ENGINE, D, costing, demand, pair, spec
 
 from tandem.errors import InvalidInputError
+from tandem.perf.engine_profile import EngineProfile
 from tandem.planner import region
 from tandem.planner.check import check, check_slo
-from tandem.planner.spec import Budget, FleetSpec, RatioBounds, Slo
+from tandem.planner.spec import (
+    Budget,
+    FleetSpec,
+    Pool,
+    RatioBounds,
+    RequestClass,
+    Slo,
+    TtftTier,
+)
+
+OTHER_KV = replace(ENGINE, kv=replace(ENGINE.kv, bytes_per_token=5e4))
+
+
+def pool(name: str, *, least: int = 0, most: int = 64, profile: EngineProfile = ENGINE) -> Pool:
+    return Pool(name=name, profile=profile, min_replicas=least, max_replicas=most)
+
+
+def with_pools(*pools: Pool) -> FleetSpec:
+    calm = spec()
+    return replace(calm, roles={**calm.roles, D: replace(calm.roles[D], pools=pools)})
+
+
+def with_tiers(*rows: tuple[int, float]) -> FleetSpec:
+    tiers = tuple(TtftTier(max_input_tokens=most, ttft_s=target_s) for most, target_s in rows)
+    return replace(spec(), slo=replace(spec().slo, tiers=tiers))
+
+
+def chat(share: float) -> RequestClass:
+    return RequestClass(name="chat", slo=spec().slo, share=share)
 
 
 def test_a_calm_spec_passes() -> None:
     check(spec())
     check_slo(demand(), spec())
+    check(replace(with_tiers((500, 0.3)), classes=(chat(0.5),)))
+    check(with_pools(pool("a", least=1), pool("b")))
 
 
 @pytest.mark.parametrize(
@@ -72,6 +103,61 @@ def test_a_calm_spec_passes() -> None:
             lambda: spec(attainment=1.0),
             "slo.attainment: 1.0 is not allowed: between 0 and 1",
             id="all of them",
+        ),
+        pytest.param(
+            lambda: with_pools(pool("a", most=2), pool("a")),
+            "decode.pools: 'a' is not allowed: each name once",
+            id="a pool twice",
+        ),
+        pytest.param(
+            lambda: with_pools(pool("a", least=3, most=2)),
+            "decode.pools.a.replicas.min: 3 is not allowed: 0 to 2, its most replicas",
+            id="a pool with less room than it needs",
+        ),
+        pytest.param(
+            lambda: with_pools(pool("a", most=0), pool("b", most=0)),
+            "decode.pools: 0 is not allowed: at least 1, the fewest replicas of the role",
+            id="pools without room",
+        ),
+        pytest.param(
+            lambda: with_pools(pool("a", least=40), pool("b", least=40)),
+            "decode.pools: 80 is not allowed: at most 64, the most replicas of the role",
+            id="pools that need more than the role may have",
+        ),
+        pytest.param(
+            lambda: with_pools(pool("a"), pool("b", profile=OTHER_KV)),
+            "decode.pools.b: 50000.0 is not allowed: KV of 100000 bytes a token",
+            id="engines that can't read each other's KV",
+        ),
+        pytest.param(
+            lambda: replace(spec(), classes=(chat(0.6), chat(0.2))),
+            "classes: 'chat' is not allowed: each name once",
+            id="a class twice",
+        ),
+        pytest.param(
+            lambda: replace(spec(), classes=(chat(0.6), replace(chat(0.6), name="b"))),
+            "classes.share: 1.2 is not allowed: at most 1 in all",
+            id="more classes than arrivals",
+        ),
+        pytest.param(
+            lambda: replace(spec(), classes=(replace(chat(0.6), slo=Slo(ttft_s=1, tpot_s=0)),)),
+            "classes.chat.tpot: 0 is not allowed: finite and above 0 seconds",
+            id="a class without time",
+        ),
+        pytest.param(
+            lambda: with_tiers((500, 0.3), (500, 0.4)),
+            "slo.tiers: 500 is not allowed: more tokens than in the tier before, 500",
+            id="a tier twice",
+        ),
+        pytest.param(
+            lambda: with_tiers((500, 0.3), (800, float("nan"))),
+            "slo.tiers: nan is not allowed: finite, above 0 seconds",
+            id="a tier without a target",
+        ),
+        pytest.param(
+            lambda: with_tiers((500, 1.5)),
+            "slo.tiers: 1.0 is not allowed: finite, above 0 seconds and no less than shorter",
+            id="less time for longer prompts",
         ),
         pytest.param(
             lambda: spec(policy="magic"),

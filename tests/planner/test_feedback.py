@@ -50,6 +50,24 @@ def test_while_pods_start_nothing_is_tightened_further() -> None:
     assert after(10, missed=0.0, starting=1).doublings > 0.0
 
 
+def test_what_ends_after_a_start_still_tells_of_the_fleet_before() -> None:
+    """Pods are there; for a minute what ends came before them."""
+    ended, met = Figure(50.0), Figure(25.0)
+    ease = observed(Ease(), look(ended, met, starting=1), SPEC, 0.0, lasts_s=60.0)
+    for _ in range(11):
+        ease = observed(ease, look(ended, met), SPEC, 0.0, lasts_s=60.0)
+    assert ease.doublings == 0.0
+    assert ease.missed_now == 0.0
+    for _ in range(12):
+        ease = observed(ease, look(ended, met), SPEC, 0.0, lasts_s=60.0)
+    assert ease.doublings < -1
+
+
+def test_while_nothing_ends_nothing_is_tightened() -> None:
+    missed = Ease(missed_now=40.0, judged_now=100.0)
+    assert observed(missed, look(Figure(0.0), Figure(0.0)), SPEC, 0.0).doublings == 0.0
+
+
 def test_requests_that_no_fleet_serves_in_time_tighten_nothing() -> None:
     """3 % can't be served in time, and nothing else misses: more pods would not help."""
     assert after(30, missed=0.03, unreachable=0.03).doublings > 0

@@ -1,9 +1,12 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.planner.forecast import Forecast, forecast
+from tandem.planner.predictors import MOST_GROWTH
 
 
 def told(
@@ -50,8 +53,9 @@ def test_noise_alone_asks_for_little_more_than_its_mean() -> None:
 
 
 def test_rare_bursts_keep_a_reserve_standing_while_nothing_comes() -> None:
-    """A minute of 30 in every ten of 1: three quarters of all arrivals."""
-    bursts = [30.0 if i % 120 >= 108 else 1.0 for i in range(720 - 20)]
+    """A minute of 30 now and then, else 1: no season tells when."""
+    begins = (60, 130, 330, 390, 560, 640)
+    bursts = [30.0 if any(0 <= i - begin < 12 for begin in begins) else 1.0 for i in range(720)]
     found = told(bursts)
     assert found.level_rps < 2
     assert found.rate_rps > 20
@@ -97,6 +101,30 @@ def test_no_traffic_is_told_as_none() -> None:
     assert told([0.0] * 100).rate_rps == 0.0
 
 
+def test_a_rise_that_no_noise_explains_is_met_at_once() -> None:
+    """From 2 to 12 within two minutes, the first of all: what comes in another minute is readied for."""
+    rising = told([2 + 10 * i / 24 for i in range(24)])
+    assert rising.sure_rps > 14
+    assert rising.rate_rps >= rising.sure_rps * 0.9
+
+
+def test_a_rise_that_noise_explains_is_none() -> None:
+    few = told([0.6, 0.2, 0.8, 0.4, 0.6, 1.0] * 2)
+    assert few.sure_rps == pytest.approx(few.level_rps)
+
+
+def test_a_choice_stands_for_a_step_of_the_playback() -> None:
+    looks = tuple((5.0 * (i + 1), 5.0, 100.0 + 50 * (i % 7)) for i in range(720))
+    asked = partial(forecast, window_s=90.0, lead_s=60.0, hold_s=120.0, shortage=0.003, prior=0.25)
+    first = asked(looks[:-4])
+    assert first is not None
+    soon, later = (asked(looks[: 720 - left], before=first.rule) for left in (2, 0))
+    assert soon is not None
+    assert later is not None
+    assert soon.rule == first.rule
+    assert later.rule.chosen_s == 3600.0
+
+
 def test_what_was_not_watched_is_not_taken_as_silence() -> None:
     looks = ((5.0, 5.0, 100.0), (500.0, 5.0, 100.0), (505.0, 5.0, 100.0))
     found = forecast(looks, window_s=90.0, lead_s=60.0, hold_s=120.0, shortage=0.003, prior=0.0)
@@ -116,4 +144,5 @@ def test_a_forecast_is_finite_and_little_beyond_what_was_seen(
 ) -> None:
     found = told(rates, interval_s=interval_s, shortage=shortage, prior=prior)
     assert np.isfinite([found.level_rps, found.rate_rps, found.reserve_rps]).all()
-    assert 0 <= found.rate_rps <= max(*rates, found.level_rps) * (1 + prior / 2) ** 2 + 1e-9
+    most_rps = max(*rates, found.level_rps) * max(1 + prior / 2, MOST_GROWTH) ** 2
+    assert 0 <= found.rate_rps <= most_rps + 1e-9

@@ -124,6 +124,43 @@ def test_a_policy_may_ask_for_a_longer_window() -> None:
     assert after(limits.down_window, longer, 2, 2) == (5, 2)
 
 
+BUSY = Memory(
+    started_s=0.0,
+    rates=((940.0, 60.0, 1200.0), (1000.0, 60.0, 1200.0)),
+    cells=((1000, 0, 200, 9.0),),
+)  # 2 s of prefill a second, one decode replica
+
+
+@pytest.mark.parametrize(
+    ("wish", "goal", "traffic", "expected"),
+    [
+        pytest.param((4, 4), 0.99, {}, (4, 4), id="four serve what comes"),
+        pytest.param((2, 4), 0.99, {}, (5, 4), id="two would be busy all of their time"),
+        pytest.param((2, 4), 0.0, {}, (2, 4), id="the policy does not ask"),
+        pytest.param((9, 4), 0.99, {}, (9, 4), id="more goes unasked"),
+        pytest.param(
+            (4, 1), 0.99, {"running": {D: Figure(80.0)}}, (4, 5), id="400 residents need room"
+        ),
+        pytest.param(
+            (4, 4), 0.99, {"queued_tokens": Figure(1e7)}, (5, 4), id="so many wait for prefill"
+        ),
+    ],
+)
+def test_fewer_only_if_those_that_stay_serve_what_is_there(
+    wish: tuple[int, int], goal: float, traffic: dict[str, Any], expected: tuple[int, int]
+) -> None:
+    asked = replace(situation(memory=BUSY, traffic=traffic), goal=goal)
+    limited = limits.survivors(asked, pair(*wish))
+
+    assert (limited.targets[P], limited.targets[D]) == expected
+    if expected != wish:
+        assert limited.reason == "fewer would not serve 99 % of what comes now in time"
+
+
+def test_survivors_of_traffic_that_nobody_knows_are_not_asked_for() -> None:
+    assert after(limits.survivors, replace(situation(), goal=0.99), 1, 1) == (1, 1)
+
+
 def test_wishes_that_a_later_one_exceeds_are_forgotten() -> None:
     memory = replace(LONG_AGO, wishes=WISHES)
     kept = with_wishes(situation(memory=memory), pair(4, 1)).wishes
@@ -163,6 +200,7 @@ def test_the_order_is_the_one_that_is_told() -> None:
         "scaleUpStep",
         "scaleDownWindow",
         "scaleDownStep",
+        "survivors",
         "min",
         "max",
         "ratio",

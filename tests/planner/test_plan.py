@@ -7,10 +7,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.planner.builders import D, P, counts, demand, observation, pair, spec
+from tests.planner.observations import pods, traffics
 
 from tandem.planner import memory as memories
 from tandem.planner.model import Bottleneck, Memory, Plan
-from tandem.planner.observation import Figure, LengthCounts, Missing, PodCounts, Traffic
+from tandem.planner.observation import Figure, Missing, PodCounts, Traffic
 from tandem.planner.plan import plan
 from tandem.planner.sizing import size
 from tandem.planner.spec import Behavior, Budget, FleetSpec, RatioBounds
@@ -180,38 +181,6 @@ def test_the_memory_survives_a_restart() -> None:
 
     assert not reason
     assert plan(seen, stored, CALM).roles == plan(seen, last.memory, CALM).roles
-
-
-readings = st.one_of(
-    st.just(Missing("none")),
-    st.builds(
-        Figure,
-        st.one_of(
-            st.floats(0, 3000),
-            st.sampled_from([float("nan"), float("inf"), -1.0, 1e9, 0.0]),
-        ),
-        st.floats(0, 100),
-    ),
-)
-per_role = st.fixed_dictionaries({P: readings, D: readings})
-cells = st.lists(
-    st.tuples(st.integers(-1, 10**9), st.integers(0, 10**5), st.integers(-1, 10**6), st.floats()),
-    max_size=4,
-)
-traffics = st.builds(
-    Traffic,
-    interval_s=st.floats(-1, 100),
-    arrivals=readings,
-    dispersion=readings,
-    lengths=st.builds(LengthCounts, cells=cells.map(tuple)),
-    queued_requests=readings,
-    queued_tokens=readings,
-    running=per_role,
-    kv_usage=per_role,
-    utilisation=per_role,
-)
-small = st.integers(0, 9)
-pods = st.builds(PodCounts, desired=small, ready=small, starting=small, draining=small)
 
 
 @settings(max_examples=120)

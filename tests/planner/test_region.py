@@ -33,11 +33,12 @@ def within(allowed: Region, prefills: int, decodes: int) -> bool:
     (purse,) = allowed.purses
     wanted = pair(prefills, decodes)
     fits = all(low <= wanted[role] <= high for role, (low, high) in allowed.bounds.items())
-    cost = sum(purse.price[role] * wanted[role] for role in (P, D))
+    price = {role: float(purse.price[role]) for role in (P, D)}
+    cost = sum(price[role] * wanted[role] for role in (P, D))
     grown = standing = 0.0
     if purse.alive is not None:
-        standing = sum(purse.price[r] * purse.alive[r] for r in (P, D)) + purse.leaving
-        grown = sum(purse.price[r] * max(0, wanted[r] - purse.alive[r]) for r in (P, D))
+        standing = sum(price[r] * purse.alive[r] for r in (P, D)) + purse.leaving
+        grown = sum(price[r] * max(0, wanted[r] - purse.alive[r]) for r in (P, D))
     can_grow = grown <= max(0.0, purse.total - standing)
     return fits and cost <= purse.total and can_grow and allowed.ratio.allow(prefills, decodes)
 

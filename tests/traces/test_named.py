@@ -6,8 +6,8 @@ import pytest
 
 from tandem.errors import InvalidInputError
 from tandem.traces.generate import generate
-from tandem.traces.load_names import LOADS
 from tandem.traces.named import CHARACTERS, built_in, load
+from tandem.traces.names import LOADS
 from tandem.traces.statistics import statistics
 
 

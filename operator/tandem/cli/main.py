@@ -15,6 +15,7 @@ COMMANDS = {  # name: module, one line of help
         "Run a fleet on this machine: engines, gateway and the operator's loop.",
     ),
     "plan": ("tandem.cli.plan", "Size prefill and decode for a load and an SLO."),
+    "explain": ("tandem.cli.explain", "Say why a plan is as it is, and what would change it."),
     "simulate": ("tandem.cli.simulate", "Replay a trace against a simulated fleet."),
     "league": (
         "tandem.cli.league",

@@ -1,12 +1,12 @@
 """`tandem policies`: every scaling policy, where its rule comes from, and where it fails."""
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tandem.planner.policies.proposal import Aggressiveness, Parameter, Policy
-from tandem.planner.policies.table import POLICIES
+if TYPE_CHECKING:
+    from tandem.planner.policies.proposal import Aggressiveness, Parameter, Policy
 
 
 def run(
@@ -14,6 +14,8 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """List the scaling policies: source, parameters, and where each fails."""
+    from tandem.planner.policies.table import POLICIES  # noqa: PLC0415 - SciPy, half a second
+
     described = [_described(name, policy) for name, policy in POLICIES.items()]
     if as_json:
         typer.echo(json.dumps(described, indent=2, allow_nan=False))
@@ -21,7 +23,7 @@ def run(
         typer.echo("\n\n".join(_text(name, policy) for name, policy in POLICIES.items()))
 
 
-def _described(name: str, policy: Policy) -> dict[str, Any]:
+def _described(name: str, policy: "Policy") -> dict[str, Any]:
     return {
         "name": name,
         "source": policy.source,
@@ -37,11 +39,11 @@ def _described(name: str, policy: Policy) -> dict[str, Any]:
     }
 
 
-def _bounds(each: Parameter) -> dict[str, float | None]:
+def _bounds(each: "Parameter") -> dict[str, float | None]:
     return {"least": each.least, "default": each.default, "most": each.most}
 
 
-def _aggressiveness(swept: Aggressiveness | None, policy: Policy) -> dict[str, Any] | None:
+def _aggressiveness(swept: "Aggressiveness | None", policy: "Policy") -> dict[str, Any] | None:
     if swept is None:
         return None
     return {
@@ -52,7 +54,7 @@ def _aggressiveness(swept: Aggressiveness | None, policy: Policy) -> dict[str, A
     }
 
 
-def _text(name: str, policy: Policy) -> str:
+def _text(name: str, policy: "Policy") -> str:
     lines = [
         f"{name} ({policy.provenance}): {policy.source}",
         *(
@@ -67,5 +69,5 @@ def _text(name: str, policy: Policy) -> str:
     return "\n".join(lines)
 
 
-def _default(each: Parameter) -> str:
+def _default(each: "Parameter") -> str:
     return "..." if each.default is None else f"{each.default:g}"

@@ -16,6 +16,7 @@ from tandem.api.role import Role
 from tandem.controller.loop import Tick
 from tandem.controller.reasons import LOOP, PODS, SPEC, Reason, Trouble, Type, of_tick
 from tandem.controller.recent import WINDOW_S, Recent
+from tandem.planner import trust as trusts
 from tandem.planner.memory import KEEP_S
 from tandem.planner.observation import Missing, PodCounts
 from tandem.planner.readings import MOST_INTERVAL_S, MOST_RATE_RPS, usable
@@ -204,6 +205,22 @@ def _ratio_satisfied(look: Look) -> Claim | None:
     return Claim(Type.RATIO_SATISFIED, FALSE, Reason.OUT_OF_BOUNDS, message)
 
 
+def _model_trusted(look: Look) -> Claim | None:
+    plan = look.tick.plan if look.tick else None
+    if plan is None:
+        return None
+    if not trusts.is_kept(plan.memory):
+        message = "The policy has asked no model of the engines."
+        return Claim(Type.MODEL_TRUSTED, UNKNOWN, Reason.NO_MODEL, message)
+    trust, _ = trusts.recalled(plan.memory)
+    if trust.why_not:
+        message = f"Replicas go by bands of use: {trust.why_not}."
+        return Claim(Type.MODEL_TRUSTED, FALSE, Reason.NOT_AS_PREDICTED, message)
+    scores = " and ".join(f"{trust.of(role):.1f} in {role}" for role in Role)
+    message = f"Users miss about as many targets as predicted: trust is {scores}, of 1."
+    return Claim(Type.MODEL_TRUSTED, TRUE, Reason.AS_PREDICTED, message)
+
+
 def _memory_kept(look: Look) -> Claim | None:
     wrong = _told(look, (Reason.MEMORY_REBUILT,))
     if wrong:
@@ -230,6 +247,7 @@ JUDGES: tuple[Callable[[Look], Claim | None], ...] = (
     _capacity_available,
     _provisioning,
     _ratio_satisfied,
+    _model_trusted,
     _memory_kept,
     _paused,
 )

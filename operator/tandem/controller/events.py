@@ -69,6 +69,8 @@ _TURNS: Mapping[tuple[Type, ConditionState], tuple[str, Severity]] = MappingProx
         (Type.CAPACITY_AVAILABLE, _TRUE): ("CapacityAvailable", Severity.NORMAL),
         (Type.RATIO_SATISFIED, _TRUE): ("RatioSatisfied", Severity.NORMAL),
         (Type.RATIO_SATISFIED, _FALSE): ("RatioOutOfBounds", Severity.WARNING),
+        (Type.MODEL_TRUSTED, _TRUE): ("ModelTrusted", Severity.NORMAL),
+        (Type.MODEL_TRUSTED, _FALSE): ("ModelUntrusted", Severity.WARNING),
         (Type.MEMORY_KEPT, _FALSE): ("MemoryRebuilt", Severity.WARNING),
         (Type.PAUSED, _TRUE): ("Paused", Severity.NORMAL),
         (Type.PAUSED, _FALSE): ("Resumed", Severity.NORMAL),
@@ -82,6 +84,7 @@ _AT_FIRST = {
     Type.SLO_MET: _TRUE,
     Type.CAPACITY_AVAILABLE: _TRUE,
     Type.RATIO_SATISFIED: _TRUE,
+    Type.MODEL_TRUSTED: _TRUE,
     Type.MEMORY_KEPT: _TRUE,
     Type.PAUSED: _FALSE,
 }

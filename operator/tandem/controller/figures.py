@@ -1,34 +1,10 @@
 """Figures of a tick by their names: which are exact, which are bounds, which are missing."""
 
-from collections.abc import Iterator
 from math import isfinite
 
 from tandem.api.fleet_status import Exactness, MissingFigure
-from tandem.api.role import Role
-from tandem.planner.observation import Figure, LengthCounts, Missing, Reading, Traffic
-
-
-def readings(traffic: Traffic) -> Iterator[tuple[str, Reading]]:
-    """Every figure under the name that a status has for it; lengths count as one."""
-    lengths = traffic.lengths
-    yield from (
-        ("arrivals", traffic.arrivals),
-        ("dispersion", traffic.dispersion),
-        ("lengths", Figure(0.0) if isinstance(lengths, LengthCounts) else lengths),
-        ("finished", traffic.finished),
-        ("metTTFT", traffic.met_ttft),
-        ("metTPOT", traffic.met_tpot),
-        ("metBoth", traffic.met_both),
-        ("queuedRequests", traffic.queued_requests),
-        ("queuedTokens", traffic.queued_tokens),
-    )
-    per_role = (
-        ("running", traffic.running),
-        ("kvUsage", traffic.kv_usage),
-        ("utilisation", traffic.utilisation),
-    )
-    for name, by_role in per_role:
-        yield from ((f"{name}.{role}", by_role[role]) for role in Role if role in by_role)
+from tandem.planner.figures import readings
+from tandem.planner.observation import Figure, Missing, Traffic
 
 
 def exactness(traffic: Traffic, stale_after_s: float) -> Exactness:

@@ -5,10 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tandem.cluster.kubernetes.api import KubernetesApi
+from tandem.cluster.kubernetes.decisions import ConfigMapDecisions
 from tandem.cluster.kubernetes.fleet import Drift, KubernetesFleet
 from tandem.cluster.kubernetes.memory import ConfigMapStore
 from tandem.cluster.kubernetes.seen import Seen
 from tandem.controller.children import children, revision
+from tandem.controller.chronicle import Chronicle
 from tandem.controller.keep import Children
 from tandem.controller.loop import FleetLoop, Tick
 from tandem.controller.options import Images
@@ -101,6 +103,7 @@ class FleetTurn:
                 metrics=self._sources.of(wanted, self._seen),
                 spec=wanted.spec,
                 store=self._store,
+                chronicle=Chronicle(ConfigMapDecisions(self._api, *self._place, wanted.owner)),
                 now_s=self._now_s,
                 report=_told_by_the_reporter,
             )

@@ -4,7 +4,7 @@ from tandem.api.decision_status import InputsStatus
 from tandem.controller.figures import oldest_s
 from tandem.planner.model import Memory
 from tandem.planner.observation import Figure, Observation, Reading
-from tandem.planner.plan import RECENT_S
+from tandem.planner.plan import recent_rps
 
 MOST = 1e15  # of any amount; what is above came from a broken exporter
 
@@ -14,7 +14,7 @@ def of(seen: Observation, memory: Memory) -> InputsStatus:
     means = mean_lengths(memory)
     input_tokens, cached_tokens, output_tokens = means or (None, None, None)
     return InputsStatus(
-        arrivals_per_second=_shown(rate_rps(memory)),
+        arrivals_per_second=_shown(recent_rps(memory)),
         arrival_dispersion=_shown(memory.dispersion) if memory.rates else None,
         mean_input_tokens=_shown(input_tokens),
         mean_cached_tokens=_shown(cached_tokens),
@@ -22,15 +22,6 @@ def of(seen: Observation, memory: Memory) -> InputsStatus:
         queued_requests=_shown(_value(seen.traffic.queued_requests)),
         age_seconds=_shown(oldest_s(seen.traffic)),
     )
-
-
-def rate_rps(memory: Memory) -> float | None:
-    """Arrivals of the last minute that is known of; None before the first."""
-    if not memory.rates:
-        return None
-    newest_s = memory.rates[-1][0]
-    recent = [rate for rate in memory.rates if rate[0] > newest_s - RECENT_S]
-    return sum(rate[2] for rate in recent) / sum(rate[1] for rate in recent)
 
 
 def mean_lengths(memory: Memory) -> tuple[float, float, float] | None:
@@ -47,7 +38,7 @@ def mean_lengths(memory: Memory) -> tuple[float, float, float] | None:
 
 def output_tokens_per_hour(memory: Memory) -> float | None:
     """Tokens that the arrivals of the last minute ask for in an hour; None where unknown or none."""
-    rate, means = rate_rps(memory), mean_lengths(memory)
+    rate, means = recent_rps(memory), mean_lengths(memory)
     return 3600 * rate * means[2] if rate and means else None
 
 

@@ -6,12 +6,14 @@ two lines: what is wanted is a level, so the next tick says it again.
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from tandem.api.role import Role
 from tandem.cluster.ports import Cluster, MetricsSource, Pod, PodPhase
+from tandem.controller.chronicle import Chronicle
 from tandem.planner.model import Memory, Plan
 from tandem.planner.observation import Observation, PodCounts, Traffic
 from tandem.planner.plan import plan
@@ -62,6 +64,7 @@ class FleetLoop:
         metrics: MetricsSource,
         spec: FleetSpec,
         store: MemoryStore,
+        chronicle: Chronicle,
         now_s: Callable[[], float],
         report: Callable[[Tick], None],
     ) -> None:
@@ -69,6 +72,7 @@ class FleetLoop:
         self.metrics = metrics  # this and the next may be replaced between two ticks
         self.spec = spec
         self._store = store
+        self._chronicle = chronicle
         self._now_s = now_s
         self._report = report
         self._memory: Memory | None = None  # not loaded yet
@@ -84,15 +88,16 @@ class FleetLoop:
         """One turn: what was seen, what was decided, what was asked of the cluster."""
         if self._memory is None:
             self._memory = await self._store.load()
-        spec = self.spec
+        spec, memory = self.spec, self._memory
         pods = await self._cluster.pods()
         traffic = await self.metrics.read(pods)
         desired = await self._cluster.desired()
         seen = observation(self._now_s(), pods, desired, traffic)
-        decided = plan(seen, self._memory, spec)
+        decided = plan(seen, memory, spec)
         self._memory = decided.memory
         changes = () if spec.paused else await self._apply(seen, desired, decided, pods)
         await self._store.save(decided.memory, changed=bool(changes))
+        await self._chronicle.note(seen, memory, spec, moved=bool(changes))
         return Tick(observation=seen, pods=pods, plan=decided, changes=changes)
 
     async def _guarded_tick(self) -> float:
@@ -141,7 +146,15 @@ def observation(
         )
         for role in Role
     }
-    return Observation(now_s=now_s, pods=counts, traffic=traffic)
+    return Observation(now_s=now_s, pods=counts, traffic=traffic, revision=_revision(pods))
+
+
+def _revision(pods: Sequence[Pod]) -> str:
+    """Of most pods that serve; of equals the one that was asked for last."""
+    serving = [pod for pod in pods if pod.phase is PodPhase.READY]
+    counts = Counter(pod.revision for pod in serving)
+    youngest = max(serving, key=lambda pod: (counts[pod.revision], pod.asked_s), default=None)
+    return "" if youngest is None else youngest.revision
 
 
 def drain_order(pods: Sequence[Pod], role: Role, in_flight: Mapping[str, float]) -> list[str]:

@@ -37,7 +37,7 @@ PERMISSIONS = (
     Permission("", "pods", (*_WATCH, "patch")),  # patch: whom a scale-down takes first
     Permission("", "services", _APPLY),
     Permission("", "serviceaccounts", _APPLY),
-    Permission("", "configmaps", ("get", *_APPLY)),  # get: the planner's memory
+    Permission("", "configmaps", ("get", *_APPLY)),  # get: the planner's memory, decisions
     Permission("", "events", ("create",)),
     Permission("policy", "poddisruptionbudgets", _APPLY),
     Permission("rbac.authorization.k8s.io", "roles", _APPLY),

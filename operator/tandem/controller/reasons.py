@@ -21,6 +21,7 @@ class Type(StrEnum):
     CAPACITY_AVAILABLE = "CapacityAvailable"
     PROVISIONING = "Provisioning"
     RATIO_SATISFIED = "RatioSatisfied"
+    MODEL_TRUSTED = "ModelTrusted"
     MEMORY_KEPT = "MemoryKept"
     PAUSED = "Paused"
 
@@ -42,6 +43,9 @@ class Reason(StrEnum):
     PODS_PLACED = "PodsPlaced"  # every pod has a node
     WITHIN_BOUNDS = "WithinBounds"  # ready pods keep to the ratio, or none was set
     OUT_OF_BOUNDS = "OutOfBounds"  # they do not
+    AS_PREDICTED = "AsPredicted"  # users miss about as many targets as the model says
+    NOT_AS_PREDICTED = "NotAsPredicted"  # they do not, and replicas go by bands of use meanwhile
+    NO_MODEL = "NoModel"  # the policy asks none, or has not yet
     KEPT = "Kept"  # the planner's memory is whole
     MODE_PAUSED = "ModePaused"  # autoscaling.mode is Paused
     MODE_AUTO = "ModeAuto"  # it is not

@@ -44,7 +44,8 @@ class Engine:
         self.profile = profile
         self._chunk_tokens = chunk_tokens or profile.batch_tokens
         self.swap = swap
-        self.times: StepTimes = profile if times is None else times
+        of: StepTimes = profile if times is None else times
+        self._step_s, self._decode_run = of.step_s, of.decode_run  # looked up once
         self.blocks_total = profile.kv.capacity_tokens // profile.kv.block_tokens
         self.blocks_free = self.blocks_total
         self.preemptions = 0
@@ -129,7 +130,7 @@ class Engine:
         decoding = len(self.batch)
         if chunks:
             spans = [(start, end) for _, start, end in chunks]
-            step_s = self.times.step_s(spans, decoding, self.batch.context_tokens)
+            step_s = self._step_s(spans, decoding, self.batch.context_tokens)
             if self._encodes:
                 step_s += _encode_s(chunks)
             self._step = Step(decoding, chunks, step_s)
@@ -215,10 +216,12 @@ class Engine:
         if most > 1:
             spare = self.blocks_free + self.batch.new_blocks  # the first iteration has its own
             most = self.batch.most_within(spare, min(most, self.batch.until_end()))
-        count, first_s, slope_s = self.times.decode_run(decoding, self.batch.context_tokens, most)
+        count, first_s, slope_s = self._decode_run(decoding, self.batch.context_tokens, most)
         return Step(decoding, (), first_s, slope_s, count)
 
     def _join_arrived(self) -> None:
+        if not self._arrived:
+            return
         arrived, self._arrived = self._arrived, []
         for sequence in arrived:
             if sequence.stage is LOADING:
@@ -259,6 +262,8 @@ class Engine:
     # -- prompts ----------------------------------------------------------------------------------
 
     def _schedule_prompts(self, budget: int) -> tuple[Chunk, ...]:
+        if not (self.waiting or self._prefilling):
+            return ()
         chunks: list[Chunk] = []
         for sequence in self._prefilling:
             budget -= self._schedule_chunk(sequence, budget, chunks)

@@ -3,89 +3,100 @@
     prefill   seconds that pods were busy / seconds that the prompts of the interval should have taken
     decode    TPOT of the requests that ended / iterations as long as the residents and KV there ask for
 
-Each is a ratio of two sums that fade together, so that a burst weighs as much in both and a prompt that
-is prefilled in one interval and ends in the next does no harm. Both begin with a few requests that took
-what the profile says: a profile that is wrong by a factor of two is corrected within 200 requests, and one
-odd interval moves little.
+Prefill has one factor, a ratio of two sums that fade together, so that a burst weighs as much in both and a
+prompt that is prefilled in one interval and ends in the next does no harm. What is known of a prompt's length
+is known once it has ended, so (a, b, c) can't be told apart (docs/decisions/0013). Decode has a factor
+for each term (`terms`). Both begin with a few requests that took what the profile says: a profile that is
+wrong by a factor of two is corrected within 200 requests, and one odd interval moves little.
 
-An interval whose ratio is beyond what a wrong profile could be, or whose figures are missing, stale, or no
-numbers, moves nothing.
+What was learnt belongs to a revision and a profile. Those of another revision are a guess that weighs
+little from then on; a ratio to another profile is none.
+
+An interval whose ratio is beyond what a wrong profile could be, or whose figures are missing, stale, no
+numbers, older than the last or seen before, moves nothing.
 
 Source: this project; a ratio estimator with exponential forgetting.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
-from math import exp
+from dataclasses import astuple, replace
+from functools import lru_cache
+from math import exp, isfinite
 
 import numpy as np
 
 from tandem.api.role import Role
 from tandem.perf.engine_profile import DecodeCost, EngineProfile, PrefillCost
-from tandem.planner.model import Memory, Sums
-from tandem.planner.observation import Missing, Observation
+from tandem.planner import terms
+from tandem.planner.demand import Floats, as_table
+from tandem.planner.memory import Cells, plausible
+from tandem.planner.model import Memory, Sums, Terms
+from tandem.planner.observation import Figure, LengthCounts, Missing, Observation
 from tandem.planner.readings import MOST_INTERVAL_S, MOST_REQUESTS, MOST_SHARE, usable
 from tandem.planner.spec import FleetSpec
+from tandem.planner.terms import BELIEVED, PRIOR_REQUESTS, Factors
 
-PRIOR_REQUESTS = 20.0  # that took what the profile says
 FORGET_S = 900.0  # after which an interval weighs 1/e: longer than requests last, shorter than a day's drift
-BELIEVED = (
-    5.0  # a ratio beyond, or below its inverse, tells of a broken figure and not of an engine
-)
+LATEST = 0.5  # of a request's life: what its replica held then is what its steps took
 MOST_TPOT_S = 100.0
+LIGHT_LENGTHS = 50.0  # requests that lengths of another revision weigh
+ALL = "fleet"  # under which the revision is kept beside the profiles
 
 
 def observed(observation: Observation, memory: Memory, spec: FleetSpec) -> Memory:
     """The memory after one more interval."""
-    interval_s = observation.traffic.interval_s
+    memory = _of_these_engines(memory, observation, spec)
+    interval_s, true_s = observation.traffic.interval_s, _true_s(observation)
     if not 0 < interval_s <= MOST_INTERVAL_S:
         return memory
-    seen = {
-        Role.PREFILL: _prefill(observation, memory, spec),
-        Role.DECODE: _decode(observation, spec),
-    }
-    keep = exp(-interval_s / FORGET_S)
-    sums = dict(memory.times)
-    for role, pair in seen.items():
-        if pair is not None and pair.told_s > 0 and _is_believed(pair.took_s / pair.told_s):
-            before = sums.get(role, Sums())
-            sums[role] = Sums(
-                before.took_s * keep + pair.took_s,
-                before.told_s * keep + pair.told_s,
-                before.requests * keep + pair.requests,
-            )
+    if memory.learnt_s is not None and true_s is not None and true_s <= memory.learnt_s:
+        return memory
     stale_s = spec.behavior.stale_after_s
     queued = usable(observation.traffic.queued_requests, MOST_REQUESTS, stale_s)
     return replace(
-        memory, times=sums, queued=memory.queued if isinstance(queued, Missing) else queued
+        memory,
+        times=_times(observation, memory, spec),
+        terms=_terms(observation, memory, spec),
+        learnt_s=memory.learnt_s if true_s is None else true_s,
+        queued=memory.queued if isinstance(queued, Missing) else queued,
     )
 
 
-def factor(memory: Memory, role: Role) -> float:
-    """What a role's times have to be multiplied by; 1 while nothing is known."""
-    sums = memory.times.get(role, Sums())
+def factor(memory: Memory) -> float:
+    """What prefill's times have to be multiplied by; 1 while nothing is known."""
+    sums = memory.times.get(Role.PREFILL, Sums())
     if not sums.requests:
         return 1.0
     prior_s = PRIOR_REQUESTS * sums.told_s / sums.requests
     return (sums.took_s + prior_s) / (sums.told_s + prior_s)
 
 
+def mean_factor(memory: Memory, role: Role) -> tuple[float, float]:
+    """What a role's times are multiplied by in the mean, and how many requests say so, fading."""
+    if role is Role.DECODE:
+        return terms.mean_factor(memory.terms), terms.requests_of(memory.terms)
+    return factor(memory), memory.times.get(role, Sums()).requests
+
+
 def calibrated(spec: FleetSpec, memory: Memory) -> FleetSpec:
     """The fleet with the times that its engines were seen to take."""
+    by_prefill, by_decode = factor(memory), terms.factors(memory.terms)
     roles = {
-        role: replace(row, profile=_scaled(row.profile, _factors(memory)))
+        role: replace(
+            row,
+            profile=_scaled(row.profile, by_prefill, by_decode),
+            pools=tuple(
+                replace(pool, profile=_scaled(pool.profile, by_prefill, by_decode))
+                for pool in row.pools
+            ),
+        )
         for role, row in spec.roles.items()
     }
     return replace(spec, roles=roles)
 
 
-def _factors(memory: Memory) -> Mapping[Role, float]:
-    return {role: factor(memory, role) for role in Role}
-
-
-def _scaled(profile: EngineProfile, factors: Mapping[Role, float]) -> EngineProfile:
+def _scaled(profile: EngineProfile, by_prefill: float, by_decode: Factors) -> EngineProfile:
     prefill, decode = profile.prefill, profile.decode
-    by_prefill, by_decode = factors[Role.PREFILL], factors[Role.DECODE]
     return replace(
         profile,
         prefill=PrefillCost(
@@ -94,11 +105,70 @@ def _scaled(profile: EngineProfile, factors: Mapping[Role, float]) -> EngineProf
             c_s_per_token2=prefill.c_s_per_token2 * by_prefill,
         ),
         decode=DecodeCost(
-            alpha_s=decode.alpha_s * by_decode,
-            beta_s_per_sequence=decode.beta_s_per_sequence * by_decode,
-            gamma_s_per_token=decode.gamma_s_per_token * by_decode,
+            alpha_s=decode.alpha_s * by_decode[0],
+            beta_s_per_sequence=decode.beta_s_per_sequence * by_decode[1],
+            gamma_s_per_token=decode.gamma_s_per_token * by_decode[2],
         ),
     )
+
+
+def _of_these_engines(memory: Memory, observation: Observation, spec: FleetSpec) -> Memory:
+    """The memory for the engines that serve now: what is known of others weighs little, or nothing."""
+    engines = {ALL: observation.revision}
+    engines |= {str(role): _known_as(spec.roles[role].profile) for role in Role}
+    before = memory.engines
+    if engines == before:
+        return memory
+    memory = replace(memory, engines=engines)
+    if not before:
+        return memory
+    is_same = {name: before.get(name) == engines[name] for name in engines}
+    sums = memory.times.get(Role.PREFILL, Sums())
+    light = PRIOR_REQUESTS / max(sums.requests, PRIOR_REQUESTS)
+    light = light if is_same[str(Role.PREFILL)] else 0.0
+    sums = Sums(*(light * value for value in astuple(sums)))
+    known = terms.lightened(memory.terms, PRIOR_REQUESTS)
+    return replace(
+        memory,
+        times={Role.PREFILL: sums},
+        terms=known if is_same[str(Role.DECODE)] else Terms(),
+        cells=memory.cells if is_same[ALL] else _lightened(memory.cells),
+    )
+
+
+@lru_cache(maxsize=8)
+def _known_as(profile: EngineProfile) -> str:
+    """A profile by its name, its accelerators and its costs: one that was measured anew is another."""
+    costs = (*astuple(profile.prefill), *astuple(profile.decode))
+    numbers = " ".join(f"{cost:.5g}" for cost in costs)
+    return f"{profile.name} {profile.accelerators} x {profile.accelerator} {numbers}"
+
+
+def _lightened(cells: Cells) -> Cells:
+    by = min(1.0, LIGHT_LENGTHS / max(sum(cell[3] for cell in cells), 1e-9))
+    return tuple((*cell[:3], cell[3] * by) for cell in cells)
+
+
+def _true_s(observation: Observation) -> float | None:
+    """When the newest counts were true; None where there are none, or no clock."""
+    counts = (observation.traffic.arrivals, observation.traffic.finished)
+    ages = [each.age_s for each in counts if isinstance(each, Figure) and isfinite(each.age_s)]
+    return observation.now_s - min(ages) if ages and isfinite(observation.now_s) else None
+
+
+def _times(observation: Observation, memory: Memory, spec: FleetSpec) -> Mapping[Role, Sums]:
+    """Prefill's sums with those of one more interval."""
+    seen = _prefill(observation, memory, spec)
+    if (
+        seen is None
+        or seen.told_s <= 0
+        or not 1 / BELIEVED <= seen.took_s / seen.told_s <= BELIEVED
+    ):
+        return memory.times
+    before = memory.times.get(Role.PREFILL, Sums())
+    keep = exp(-observation.traffic.interval_s / FORGET_S)
+    pairs = zip(astuple(before), astuple(seen), strict=True)
+    return {Role.PREFILL: Sums(*(old * keep + new for old, new in pairs))}
 
 
 def _prefill(observation: Observation, memory: Memory, spec: FleetSpec) -> Sums | None:
@@ -118,13 +188,25 @@ def _prefill(observation: Observation, memory: Memory, spec: FleetSpec) -> Sums 
     begun = came - (queued - memory.queued)
     if begun <= 0:
         return None
-    told_s = begun * _mean_prefill_s(memory, spec.roles[Role.PREFILL].profile)
+    told_s = begun * _mean_prompt_s(memory.cells, spec.roles[Role.PREFILL].profile)
     return Sums(busy * pods.ready * traffic.interval_s, told_s, begun)
 
 
-def _mean_prefill_s(memory: Memory, profile: EngineProfile) -> float:
-    """Of the prompts that are remembered, each alone in chunks of the engine's budget."""
-    inputs, cached, _, weights = np.array(memory.cells).T
+def _ended(lengths: LengthCounts | Missing) -> Floats:
+    """Rows (input, cached, output, requests) of those that ended and can be believed."""
+    if isinstance(lengths, Missing):
+        return np.empty((0, 4))
+    table = as_table(lengths.cells)
+    believed: Floats = table[plausible(table)]
+    return believed
+
+
+def _mean_prompt_s(cells: Cells, profile: EngineProfile) -> float:
+    """Of the prompts that are remembered, each alone in chunks of the engine's budget.
+
+    Not of those that ended just now: sizing asks for the same mean, so what lags in it is made up for.
+    """
+    inputs, cached, _, weights = as_table(cells).T
     known = np.minimum(cached, inputs - 1)
     new, cost = inputs - known, profile.prefill
     seconds = (
@@ -135,25 +217,30 @@ def _mean_prefill_s(memory: Memory, profile: EngineProfile) -> float:
     return float(weights @ seconds / weights.sum())
 
 
-def _decode(observation: Observation, spec: FleetSpec) -> Sums | None:
-    """Mean seconds a token of requests that ended, and of iterations of what the pods hold."""
+def _terms(observation: Observation, memory: Memory, spec: FleetSpec) -> Terms:
+    """Decode's terms with the TPOT of requests that ended, and what their replicas held."""
     traffic, stale_s = observation.traffic, spec.behavior.stale_after_s
-    profile = spec.roles[Role.DECODE].profile
-    tpot_s = usable(traffic.tpot_s, MOST_TPOT_S, stale_s)
-    ended = usable(traffic.finished, MOST_REQUESTS, stale_s)
+    profile, known = spec.roles[Role.DECODE].profile, memory.terms
     running = usable(traffic.running.get(Role.DECODE), MOST_REQUESTS, stale_s)
     kv = usable(traffic.kv_usage.get(Role.DECODE), MOST_SHARE, stale_s)
-    if any(isinstance(each, Missing) for each in (tpot_s, ended, running, kv)):
-        return None
-    assert not isinstance(tpot_s, Missing)
-    assert not isinstance(ended, Missing)
-    assert not isinstance(running, Missing)
-    assert not isinstance(kv, Missing)
-    if running < 1 or not ended:
-        return None
-    told_s = profile.decode.step_s(running, kv * profile.kv.capacity_tokens)
-    return Sums(ended * tpot_s, ended * told_s, ended)
-
-
-def _is_believed(ratio: float) -> bool:
-    return 1 / BELIEVED <= ratio <= BELIEVED
+    if isinstance(running, Missing) or isinstance(kv, Missing):
+        return known
+    tpot_s = usable(traffic.tpot_s, MOST_TPOT_S, stale_s)
+    finished = usable(traffic.finished, MOST_REQUESTS, stale_s)
+    if isinstance(tpot_s, Missing) or isinstance(finished, Missing):
+        return known
+    if running < 1 or not finished:
+        return known
+    ended = _ended(traffic.lengths)
+    life_s = tpot_s * float(np.average(ended[:, 2], weights=ended[:, 3])) if len(ended) else 0.0
+    known = terms.held(known, running, kv, traffic.interval_s, LATEST * life_s)
+    cost = profile.decode
+    parts_s = (
+        cost.alpha_s,
+        cost.beta_s_per_sequence * known.residents,
+        cost.gamma_s_per_token * known.kv * profile.kv.capacity_tokens,
+    )
+    told_s = sum(parts_s)
+    row = [part_s / told_s for part_s in parts_s]
+    keep = exp(-traffic.interval_s / FORGET_S)
+    return terms.learnt(known, row, tpot_s / told_s, finished, keep)

@@ -1,6 +1,7 @@
 """Refuse a fleet that no plan could satisfy, before it runs: field, value, what is allowed."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import inf, isfinite
 from types import MappingProxyType
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from tandem.api.role import Role
 from tandem.errors import InvalidInputError
-from tandem.planner import region
+from tandem.planner import check_mixture, pools, region
 from tandem.planner.demand import Demand
 from tandem.planner.policies.table import named
 from tandem.planner.queueing.tandem import Tandem
@@ -29,6 +30,7 @@ def check(spec: FleetSpec, names: Names = CANONICAL) -> None:
     try:
         named(spec.policy).check(spec.parameters)
         _numbers(spec)
+        check_mixture.mixture(spec)
         for role in Role:
             _bounds(spec, role)
         _ratio(spec)
@@ -54,32 +56,31 @@ def _slo(demand: Demand, spec: FleetSpec) -> None:
     limit = idle_limit(tandem)
     if limit is None:
         return
-    of = f"for {share(spec.slo.attainment)} of these requests"
-    if limit.ttft_s > spec.slo.ttft_s:
+    asked = limit.asked
+    field = f"classes.{limit.name}" if spec.classes else "slo"
+    of = f"for {share(asked.attainment)} of these requests"
+    if limit.ttft_s > asked.ttft_s:
         name = spec.roles[Role.PREFILL].profile.name
         allowed = f"at least {seconds(limit.ttft_s)}, what one idle engine of {name} needs {of}"
-        raise InvalidInputError("slo.ttft", _typed(spec.slo.ttft_s), allowed)
-    if limit.tpot_s > spec.slo.tpot_s:
+        raise InvalidInputError(f"{field}.ttft", _typed(asked.ttft_s), allowed)
+    if limit.tpot_s > asked.tpot_s:
         name = spec.roles[Role.DECODE].profile.name
         allowed = f"at least {seconds(limit.tpot_s)}, what one idle engine of {name} needs {of}"
-        raise InvalidInputError("slo.tpot", _typed(spec.slo.tpot_s), allowed)
+        raise InvalidInputError(f"{field}.tpot", _typed(asked.tpot_s), allowed)
     reached = f"at most {share(limit.attainment)}, what idle engines reach with these targets"
-    raise InvalidInputError("slo.attainment", spec.slo.attainment, reached)
+    raise InvalidInputError(f"{field}.attainment", asked.attainment, reached)
 
 
 def _numbers(spec: FleetSpec) -> None:
     """Targets and times are finite and above zero."""
+    check_mixture.slo(spec.slo, "slo")
     positive = {
-        "slo.ttft": spec.slo.ttft_s,
-        "slo.tpot": spec.slo.tpot_s,
         "interval": spec.interval_s,
         **{f"{role}.leadTime": spec.roles[role].lead_time_s + 1e-9 for role in Role},
     }
     for field, value in positive.items():
         if not (isfinite(value) and value > 0):
             raise InvalidInputError(field, value, "finite and above 0 seconds")
-    if not 0 < spec.slo.attainment < 1:
-        raise InvalidInputError("slo.attainment", spec.slo.attainment, "between 0 and 1")
 
 
 def _bounds(spec: FleetSpec, role: Role) -> None:
@@ -108,19 +109,20 @@ def _ratio(spec: FleetSpec) -> None:
 
 def _budget(spec: FleetSpec) -> None:
     """The cheapest pair within bounds and ratio can be paid."""
-    whole = region.of(spec)
-    for field, total, purse in (
-        ("budget.accelerators", spec.budget.accelerators, 0),
-        ("budget.costPerHour", spec.budget.cost_per_hour, 1),
+    for field, total, purse, of in (
+        ("budget.accelerators", spec.budget.accelerators, 0, lambda each: each.accelerators),
+        ("budget.costPerHour", spec.budget.cost_per_hour, 1, lambda each: each.cost_per_hour),
     ):
         if total is None:
             continue
-        price = region.prices(spec)[purse]
-        least = _least_cost(Region(bounds=whole.bounds, ratio=spec.ratio), price)
+        roles = {role: pools.cheapest_first(each, of) for role, each in spec.roles.items()}
+        cheapest = replace(spec, roles=roles)
+        bounds, price = region.of(cheapest).bounds, region.prices(cheapest)[purse]
+        least = _least_cost(Region(bounds=bounds, ratio=spec.ratio), price)
         if not isfinite(total) or total < least - region.ROUNDING:
             allowed = f"at least {least:g}, the smallest pair that bounds and ratio allow"
             raise InvalidInputError(field, total, allowed)
-    if _is_empty(whole):
+    if _is_empty(region.of(spec)) and not any(each.pools for each in spec.roles.values()):
         raise InvalidInputError(
             "budget", spec.budget.accelerators, "enough for a pair within both budgets"
         )
@@ -134,8 +136,14 @@ def _is_empty(allowed: Region) -> bool:
 def _least_cost(allowed: Region, price: region.Price) -> float:
     prefills = allowed.prefills()
     fewest, most = allowed.decodes(prefills)
-    costs = price[Role.PREFILL] * prefills + price[Role.DECODE] * fewest
-    return float(np.where(fewest <= most, costs, inf).min())
+    allowed_ones = fewest <= most
+    if not allowed_ones.any():
+        return inf
+    prefills, fewest = prefills[allowed_ones], fewest[allowed_ones]
+    paid = region.together(price[Role.PREFILL], prefills) + region.together(
+        price[Role.DECODE], fewest
+    )
+    return float(np.min(paid))
 
 
 def _ratio_text(pair: tuple[int, int] | None) -> str:

@@ -5,10 +5,11 @@ with the square of the input and decode memory with its product with the output,
 """
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,7 +52,8 @@ OUTPUT_STRATA = (0, 0.5, 0.85, 0.98, 1)
 class LengthMix:
     """Weighted points of lengths in tokens, each array of shape (points,), read-only; weights sum to 1.
 
-    `mean_new` is the mean of what must be computed of a prompt, input less cached.
+    `mean_new` is the mean of what must be computed of a prompt, input less cached; `prompt_tokens` is
+    E[L²]/E[L], the prompt of a random token.
     """
 
     input_tokens: Floats
@@ -61,6 +63,7 @@ class LengthMix:
     mean_input: float = field(init=False)
     mean_new: float = field(init=False)
     mean_output: float = field(init=False)
+    prompt_tokens: float = field(init=False)
 
     def __post_init__(self) -> None:
         new = self.input_tokens - self.cached_tokens
@@ -70,6 +73,8 @@ class LengthMix:
             ("mean_output", self.output_tokens),
         ):
             object.__setattr__(self, name, float(self.weights @ values))
+        squares = float(self.weights @ self.input_tokens**2)
+        object.__setattr__(self, "prompt_tokens", squares / self.mean_input)
 
     def where(self, keep: NDArray[np.bool_]) -> tuple["LengthMix", float]:
         """The mix of the points that `keep` marks, and their share; all points when none is marked."""
@@ -90,11 +95,15 @@ class Demand:
 
     `arrival_ca2` is the squared coefficient of variation of gaps between arrivals at the time scale of
     the queue, for which the index of dispersion of counts stands: 1 for Poisson.
+
+    `classes` are weights of the points of `lengths`, shape (points,), by the name of the class that
+    sends them; what these leave of a point's weight is of no class.
     """
 
     rate_rps: float
     lengths: LengthMix
     arrival_ca2: float = 1.0
+    classes: Mapping[str, Floats] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def mix(
@@ -133,6 +142,34 @@ def from_means(
     grid_out = np.broadcast_to(outputs[None, :], shape).ravel()
     cached = grid_in * (cached_tokens / input_tokens)
     return mix(grid_in, cached, grid_out, np.outer(input_weights, output_weights).ravel())
+
+
+def of_classes(
+    rate_rps: float, mixes: Mapping[str, tuple[float, LengthMix]], *, arrival_ca2: float = 1.0
+) -> Demand:
+    """The demand of classes, each of a share of the arrivals and lengths of its own.
+
+    Shares are taken in proportion to their sum.
+    """
+    total = sum(share for share, _ in mixes.values())
+    ends = np.cumsum([len(lengths.weights) for _, lengths in mixes.values()])
+    lengths_of = [lengths for _, lengths in mixes.values()]
+    classes = {}
+    for (name, (share, lengths)), end in zip(mixes.items(), ends.tolist(), strict=True):
+        weights = np.zeros(ends[-1])
+        weights[end - len(lengths.weights) : end] = lengths.weights * (share / total)
+        classes[name] = weights
+    return Demand(
+        rate_rps=rate_rps,
+        lengths=mix(
+            np.concatenate([each.input_tokens for each in lengths_of]),
+            np.concatenate([each.cached_tokens for each in lengths_of]),
+            np.concatenate([each.output_tokens for each in lengths_of]),
+            np.sum(list(classes.values()), axis=0),
+        ),
+        arrival_ca2=arrival_ca2,
+        classes=MappingProxyType(classes),
+    )
 
 
 def from_cells(cells: Iterable[Cell]) -> LengthMix | None:
@@ -195,12 +232,20 @@ def coarsened(cells: ArrayLike) -> Floats:
     table = np.asarray(cells, dtype=np.float64)
     new = table[:, 0] - table[:, 1]
     octaves = np.log2(np.maximum(np.column_stack([new, table[:, 0], table[:, 2]]), 1.0))
-    fits = bisect_left(BUCKETS, True, key=lambda each: _few(np.unique(_buckets(octaves, each))))
+    fits = bisect_left(
+        BUCKETS, True, key=lambda each: _distinct(_buckets(octaves, each)) <= MOST_POINTS
+    )
     for resolution in BUCKETS[fits:-1]:
         keys, group = np.unique(_buckets(octaves, resolution), return_inverse=True)
         if _few(keys) and _few(rows := _merged(table, group)):
             return rows
     return _merged(table, np.unique(_buckets(octaves, BUCKETS[-1]), return_inverse=True)[1])
+
+
+def _distinct(keys: NDArray[np.int64]) -> int:
+    """How many different ones; twice as quick as to list them."""
+    ordered = np.sort(keys)
+    return 1 + int(np.count_nonzero(ordered[1:] != ordered[:-1]))
 
 
 def _few(rows: NDArray[np.generic]) -> bool:

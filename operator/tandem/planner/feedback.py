@@ -5,8 +5,8 @@ against the error budget, and the integral of their distance, in doublings, beco
 miss 2^ease times the budget, and so many times more arrivals may come beyond what is ready.
 
 It tightens quickly, for misses hurt, but only while requests still miss, and eases slowly, for the calm
-may be chance. While pods of a role start, what is missed tells of the fleet before, so it does not tighten
-further (anti-windup); missing figures move nothing.
+may be chance. While pods start, and as long after as a request lasts, what is missed tells of the fleet
+before: it moves nothing (anti-windup). Neither do missing figures, nor minutes in which nothing ends.
 
 Source: this project; an integral controller in log2 with asymmetric gains.
 """
@@ -14,7 +14,6 @@ Source: this project; an integral controller in log2 with asymmetric gains.
 from dataclasses import dataclass, replace
 from math import exp, log2
 
-from tandem.api.role import Role
 from tandem.planner.observation import Missing, Observation
 from tandem.planner.readings import MOST_INTERVAL_S, MOST_REQUESTS, usable
 from tandem.planner.spec import FleetSpec
@@ -35,7 +34,8 @@ MOST_SHARE = 0.3  # of requests that sizing gives up at most
 class Ease:
     """Requests that missed a target, of how many that ended, both fading; doublings of the error budget.
 
-    `missed_now` and `judged_now` fade within a minute.
+    `missed_now` and `judged_now` fade within a minute. For `settling_s` to come what ends came before the
+    last pods that started were there.
     """
 
     missed: float = 0.0
@@ -43,6 +43,7 @@ class Ease:
     missed_now: float = 0.0
     judged_now: float = 0.0
     doublings: float = 0.0
+    settling_s: float = 0.0
 
     @property
     def growth(self) -> float:
@@ -61,8 +62,13 @@ def eased(spec: FleetSpec, ease: Ease, unreachable: float) -> FleetSpec:
     return replace(spec, slo=replace(spec.slo, attainment=1 - min(share, MOST_SHARE)))
 
 
-def observed(ease: Ease, observation: Observation, spec: FleetSpec, unreachable: float) -> Ease:
-    """After one more interval; `unreachable` is the share of requests that no fleet serves in time."""
+def observed(
+    ease: Ease, observation: Observation, spec: FleetSpec, unreachable: float, lasts_s: float = 0.0
+) -> Ease:
+    """After one more interval.
+
+    `unreachable` is the share of requests that no fleet serves in time, `lasts_s` how long one is there.
+    """
     traffic, stale_s = observation.traffic, spec.behavior.stale_after_s
     interval_s = traffic.interval_s
     ended = usable(traffic.finished, MOST_REQUESTS, stale_s)
@@ -80,9 +86,13 @@ def observed(ease: Ease, observation: Observation, spec: FleetSpec, unreachable:
         missed_now=ease.missed_now * keep_now + missed,
         judged_now=ease.judged_now * keep_now + ended,
     )
+    starting = any(each.starting for each in observation.pods.values())
+    ease = replace(ease, settling_s=lasts_s if starting else max(ease.settling_s - interval_s, 0.0))
     moved = _distance(ease, spec, unreachable) * interval_s
-    starting = any(observation.pods[role].starting for role in Role if role in observation.pods)
-    if moved < 0 and starting:
+    if starting or ease.settling_s:
+        ease = replace(ease, missed_now=0.0, judged_now=0.0)
+        moved = 0.0 if missed else max(moved, 0.0)
+    if moved < 0 and not ended:
         return ease
     doublings = ease.doublings + moved / (EASE_S if moved > 0 else TIGHTEN_S)
     return replace(ease, doublings=max(LEAST_EASE, min(MOST_EASE, doublings)))

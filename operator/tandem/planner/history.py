@@ -1,4 +1,4 @@
-"""Arrivals of the last hour as functions of time."""
+"""Arrivals of the last hour as functions of time, that runs forth or back."""
 
 import numpy as np
 
@@ -11,18 +11,35 @@ LEAST_COVER = 0.1  # of a window that must have been observed for its rate to co
 class History:
     """How many requests came until a time, and how long one looked."""
 
-    def __init__(self, rates: Rates) -> None:
+    def __init__(self, times: Floats, arrived: Floats, watched: Floats) -> None:
+        self._times, self._arrived, self._watched = times, arrived, watched
+
+    @classmethod
+    def of(cls, rates: Rates) -> "History":
+        """Of what the memory holds."""
         table = np.array(rates, dtype=np.float64).reshape(-1, 3)
         ends, intervals, counts = table.T
         starts = np.maximum(ends - intervals, np.concatenate([[-np.inf], ends[:-1]]))
-        self._times = np.column_stack([starts, ends]).ravel()
-        self._arrived = np.cumsum(np.column_stack([np.zeros_like(counts), counts]).ravel())
-        self._watched = np.cumsum(np.column_stack([np.zeros_like(counts), ends - starts]).ravel())
+        return cls(
+            np.column_stack([starts, ends]).ravel(),
+            np.cumsum(np.column_stack([np.zeros_like(counts), counts]).ravel()),
+            np.cumsum(np.column_stack([np.zeros_like(counts), ends - starts]).ravel()),
+        )
+
+    def backwards(self) -> "History":
+        """The same with time running back: what came last came first, at times below zero."""
+        arrived, watched = (total[-1] - total[::-1] for total in (self._arrived, self._watched))
+        return History(-self._times[::-1], arrived, watched)
 
     @property
     def span_s(self) -> float:
         """From the first look to the last."""
         return float(self._times[-1] - self._times[0])
+
+    @property
+    def start_s(self) -> float:
+        """Since when it was looked at."""
+        return float(self._times[0])
 
     @property
     def end_s(self) -> float:

@@ -9,25 +9,32 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from tandem.api.role import Role
-from tandem.planner import region
+from tandem.planner import evidence, region
+from tandem.planner.calibration import calibrated
+from tandem.planner.demand import MOST_ARRIVAL_CA2
 from tandem.planner.model import Clamp, Memory
 from tandem.planner.observation import Missing, Observation, PodCounts
+from tandem.planner.policies import velocity
 from tandem.planner.policies.proposal import current
+from tandem.planner.queueing.tandem import Tandem
 from tandem.planner.readings import MOST_INTERVAL_S, MOST_RATE_RPS, usable
 from tandem.planner.region import Pair, Region
-from tandem.planner.spec import FleetSpec
+from tandem.planner.spec import Budget, FleetSpec, RatioBounds
+from tandem.planner.words import share
 
+PRESENT_S = 60.0  # of arrivals, that those who stay must serve
 Wishes = Mapping[Role, tuple[tuple[float, int], ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """What a limit may look at; `hold_s` and `needs_traffic` are the policy's."""
+    """What a limit may look at; `hold_s`, `goal` and `needs_traffic` are the policy's."""
 
     observation: Observation
     memory: Memory
     spec: FleetSpec
     hold_s: float = 0.0
+    goal: float = 0.0
     needs_traffic: bool = True
 
     @property
@@ -89,6 +96,38 @@ def down_step(situation: Situation, targets: Pair) -> Limited:
     return Limited(slowed, f"at most {step} fewer at a time")
 
 
+def survivors(situation: Situation, targets: Pair) -> Limited:
+    """Fewer only if those that stay meet the policy's goal now: the last minute's rate, residents and queue."""
+    now = situation.current
+    fewer = [role for role in Role if targets[role] < now[role]]
+    demand = velocity.recent(situation.memory, PRESENT_S) if fewer and situation.goal else None
+    if demand is None:
+        return Limited(targets)
+    spec = calibrated(situation.spec, situation.memory)
+    tandem = Tandem(
+        replace(demand, arrival_ca2=min(situation.memory.dispersion, MOST_ARRIVAL_CA2)), spec
+    )
+    needs = {
+        Role.PREFILL: evidence.backlog(situation.observation, spec, tandem).replicas,
+        Role.DECODE: evidence.residents(situation.observation, spec, tandem).replicas,
+    }
+    needs = {role: min(need, now[role]) for role, need in needs.items()}
+    kept: tuple[tuple[Role, ...], ...] = ((), *((role,) for role in fewer), tuple(fewer))
+    for stay in kept:
+        pair = {**targets, **{role: now[role] for role in stay}}
+        if _survives(pair, needs, tandem, situation.goal) or stay == tuple(fewer):
+            return Limited(
+                pair, f"fewer would not serve {share(situation.goal)} of what comes now in time"
+            )
+    return Limited(targets)
+
+
+def _survives(pair: Pair, needs: Pair, tandem: Tandem, goal: float) -> bool:
+    if any(pair[role] < need for role, need in needs.items()):
+        return False
+    return tandem.attainment(pair[Role.PREFILL], pair[Role.DECODE]) >= goal
+
+
 def minimum(situation: Situation, targets: Pair) -> Limited:
     """Never fewer than the role's minimum."""
     roles = situation.spec.roles
@@ -105,6 +144,8 @@ def maximum(situation: Situation, targets: Pair) -> Limited:
 
 def ratio(situation: Situation, targets: Pair) -> Limited:
     """The nearest pair whose ratio is allowed: the short role is raised before the other is cut."""
+    if situation.spec.ratio == RatioBounds():
+        return Limited(targets)
     bounds = region.of(situation.spec)
     within = Region(bounds=bounds.bounds, ratio=bounds.ratio)
     return Limited(_nearest(within, targets), _ratio_text(situation.spec))
@@ -116,6 +157,8 @@ def budget(situation: Situation, targets: Pair) -> Limited:
     Where pods on their way out leave room for no allowed pair at all, bounds come first: the nearest
     pair that can be paid once they are gone.
     """
+    if situation.spec.budget == Budget():
+        return Limited(targets)
     allowed = region.of(situation.spec)
     pods = {role: situation.observation.pods.get(role, PodCounts()) for role in Role}
     now = region.beside(
@@ -136,6 +179,7 @@ LIMITS: tuple[tuple[str, Limit], ...] = (
         down_window,
     ),  # before the step, which else would walk down within the window
     ("scaleDownStep", down_step),
+    ("survivors", survivors),  # asked of what would really go
     ("min", minimum),
     ("max", maximum),
     ("ratio", ratio),  # within min and max

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tandem.api.role import Role
 from tandem.planner import demand
 from tandem.planner.demand import Floats
-from tandem.planner.model import Memory, Sums
+from tandem.planner.model import Memory, Sums, Terms
 from tandem.planner.observation import LengthCounts, Missing, Observation
 from tandem.planner.readings import (
     MOST_DISPERSION,
@@ -54,10 +54,14 @@ def remember(observation: Observation, memory: Memory, stale_after_s: float) -> 
             cells=memory.cells,
             dispersion=memory.dispersion,
             times=memory.times,
+            terms=memory.terms,
+            engines=memory.engines,
         )
     traffic = observation.traffic
     interval_s = traffic.interval_s
     if not (isfinite(interval_s) and 0 < interval_s <= MOST_INTERVAL_S):
+        return memory
+    if _was_seen(observation, memory):
         return memory
     return replace(
         memory,
@@ -65,6 +69,12 @@ def remember(observation: Observation, memory: Memory, stale_after_s: float) -> 
         cells=_cells(traffic.lengths, memory.cells, interval_s),
         dispersion=_dispersion(observation, memory.dispersion, stale_after_s),
     )
+
+
+def _was_seen(observation: Observation, memory: Memory) -> bool:
+    """Whether this look's counts are no newer than the last: told twice, or out of order."""
+    true_s = observation.now_s - age_s(observation.traffic.arrivals)
+    return bool(memory.rates) and isfinite(true_s) and true_s <= memory.rates[-1][0]
 
 
 def to_json(memory: Memory) -> str:
@@ -77,6 +87,14 @@ def to_json(memory: Memory) -> str:
             "dispersion": round(memory.dispersion, 4),
             "wishes": {str(role): list(wishes) for role, wishes in memory.wishes.items()},
             "times": {str(role): list(astuple(sums)) for role, sums in memory.times.items()},
+            "terms": [
+                *memory.terms.squares,
+                *memory.terms.products,
+                memory.terms.residents,
+                memory.terms.kv,
+            ],
+            "learnt_s": memory.learnt_s,
+            "engines": dict(memory.engines),
             "queued": memory.queued,
             "facts": dict(memory.facts),
         },
@@ -93,7 +111,7 @@ def from_json(text: str) -> tuple[Memory, str]:
 
 
 def _memory(stored: Mapping[str, Any]) -> Memory:
-    started_s = stored["started_s"]
+    started_s, learnt_s = stored["started_s"], stored.get("learnt_s")
     return Memory(
         started_s=None if started_s is None else _number(started_s),
         rates=tuple(_row(rate, 3) for rate in stored["rates"]),
@@ -108,8 +126,15 @@ def _memory(stored: Mapping[str, Any]) -> Memory:
         },
         queued=_number(stored.get("queued", 0.0)),
         times={Role(role): Sums(*_row(sums, 3)) for role, sums in stored.get("times", {}).items()},
+        terms=_terms(_row(stored.get("terms", (0.0,) * 11), 11)),
+        learnt_s=None if learnt_s is None else _number(learnt_s),
+        engines={str(of): str(name) for of, name in stored.get("engines", {}).items()},
         facts={str(name): _number(value) for name, value in stored["facts"].items()},
     )
+
+
+def _terms(row: tuple[float, ...]) -> Terms:
+    return Terms(squares=row[:6], products=row[6:9], residents=row[9], kv=row[10])
 
 
 def _row(values: Iterable[Any], length: int) -> Any:
@@ -126,15 +151,13 @@ def _number(value: Any) -> float:
 
 
 def _rates(observation: Observation, rates: Rates, stale_after_s: float) -> Rates:
-    """One more interval of arrivals, if they can be believed and are newer than the last."""
+    """One more interval of arrivals, if they can be believed."""
     traffic, now_s = observation.traffic, observation.now_s
     most = MOST_RATE_RPS * traffic.interval_s
     arrivals = usable(traffic.arrivals, most, stale_after_s)
     if isinstance(arrivals, Missing):
         return rates
     seen_s = now_s - age_s(traffic.arrivals)
-    if rates and seen_s <= rates[-1][0]:
-        return rates
     kept = (rate for rate in rates if rate[0] > now_s - KEEP_S)
     return _merged((*kept, (seen_s, traffic.interval_s, arrivals)), now_s)
 
@@ -158,14 +181,14 @@ def _cells(lengths: LengthCounts | Missing, cells: Cells, interval_s: float) -> 
         return cells
     table = demand.as_table((*cells, *lengths.cells))
     table[: len(cells), 3] *= 0.5 ** (interval_s / HALF_LIFE_S)
-    table = _summed(table[_plausible(table)])
+    table = _summed(table[plausible(table)])
     if len(table) > MOST_CELLS:
         table = demand.coarsened(table)
     columns = (*np.round(table[:, :3]).astype(np.int64).T.tolist(), table[:, 3].tolist())
     return tuple(zip(*columns, strict=True))
 
 
-def _plausible(table: Floats) -> NDArray[np.bool_]:
+def plausible(table: Floats) -> NDArray[np.bool_]:
     """Which rows are lengths and counts that exist."""
     sizes, weights = table[:, :3], table[:, 3]
     most, least = np.array([MOST_LENGTH] * 3), np.array([1.0, 0.0, 1.0])

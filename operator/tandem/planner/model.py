@@ -25,9 +25,10 @@ class Prediction:
     """What a fleet of given size would do with a given demand.
 
     Quantiles are in seconds, at `QUANTILES`; infinite where a stage is overloaded. Utilisations are
-    shares: `prefill`, `link`, `decode` of time, `kv` of decode KV capacity at its mean. `preempted` is the
-    share of requests that decode has to compute again for want of KV, `held_up` the share of the time that
-    prefill pods have no room for a prompt because decode has not taken what they computed.
+    shares: `prefill`, `link`, `decode` of time, `kv` of decode KV capacity at its mean. `classes` is the
+    attainment of each class of requests, where there are any. `preempted` is the share of requests that
+    decode has to compute again for want of KV, `held_up` the share of the time that prefill pods have no
+    room for a prompt because decode has not taken what they computed.
     """
 
     attainment: float
@@ -35,6 +36,7 @@ class Prediction:
     tpot_s: tuple[float, ...]
     utilisation: Mapping[str, float]
     bottleneck: Bottleneck
+    classes: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     preempted: float = 0.0
     held_up: float = 0.0
 
@@ -77,6 +79,25 @@ class Sums:
     requests: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Decode steps against their profile's three terms: normal equations that fade, weighed by requests.
+
+    A row is (α, β·n, γ·K) as shares of the step that the profile tells, its outcome TPOT over that step.
+
+    Attributes:
+        squares: Σ w·rowᵢ·rowⱼ at (0,0), (0,1), (0,2), (1,1), (1,2), (2,2).
+        products: Σ w·rowᵢ·outcome.
+        residents, kv: what replicas held lately, smoothed over half the life of a request; kv as a share.
+
+    """
+
+    squares: tuple[float, ...] = (0.0,) * 6
+    products: tuple[float, ...] = (0.0,) * 3
+    residents: float = 0.0
+    kv: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """What the planner remembers between ticks; small, and JSON both ways (`planner.memory`).
@@ -88,6 +109,9 @@ class Memory:
         dispersion: smoothed index of dispersion of arrivals.
         wishes: per role, (time s, unclamped wish) of the scale-down window, oldest first.
         times: per role, what its engines' work took against what their profile tells (`calibration`).
+        terms: of decode, likewise by term (`terms`).
+        learnt_s: when the newest figures that engines were judged by were true.
+        engines: revision and profiles that all this was learnt of, by what they belong to.
         queued: requests that waited for prefill at the last look.
         facts: numbers of a policy's own, by name.
 
@@ -99,6 +123,9 @@ class Memory:
     dispersion: float = 1.0
     wishes: Mapping[Role, tuple[tuple[float, int], ...]] = field(default_factory=dict)
     times: Mapping[Role, Sums] = field(default_factory=dict)
+    terms: Terms = Terms()
+    learnt_s: float | None = None
+    engines: Mapping[str, str] = field(default_factory=dict)
     queued: float = 0.0
     facts: Mapping[str, float] = field(default_factory=dict)
 

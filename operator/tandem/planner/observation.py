@@ -92,8 +92,12 @@ class PodCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """Everything one tick knows; `now_s` is on a clock that never goes back."""
+    """Everything one tick knows; `now_s` is on a clock that never goes back.
+
+    `revision` is that of most engines that serve; empty where nobody tells.
+    """
 
     now_s: float
     pods: Mapping[Role, PodCounts]
     traffic: Traffic
+    revision: str = ""

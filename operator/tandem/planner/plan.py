@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from tandem.api.role import Role
 from tandem.planner import calibration, switches
@@ -11,7 +11,7 @@ from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, from_cells
 from tandem.planner.limits import Situation, limited, unknown, with_wishes
 from tandem.planner.model import Bottleneck, Clamp, Decision, Memory, Plan, Prediction
 from tandem.planner.observation import Observation
-from tandem.planner.policies.proposal import Proposal
+from tandem.planner.policies.proposal import Policy, Proposal
 from tandem.planner.policies.table import named
 from tandem.planner.prediction import predict
 from tandem.planner.region import Pair
@@ -21,10 +21,46 @@ HEEDED = "the best pair that min, max, ratio and budget allow together"
 RECENT_S = 60.0  # of arrivals, for the prediction of what the planned fleet would do now
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """How a plan came about, before it is put into words; `why_not` is why its figures can't be believed."""
+
+    situation: Situation
+    policy: Policy
+    proposal: Proposal
+    why_not: str
+    targets: Pair
+    clamps: tuple[Clamp, ...]
+
+    @property
+    def wish(self) -> Pair:
+        """The unclamped answer."""
+        return ideal(self.proposal)
+
+
 def plan(
     observation: Observation, memory: Memory, spec: FleetSpec, *, predicts: bool = True
 ) -> Plan:
     """Remember, ask the policy, apply the limits, and predict, where anybody reads a prediction."""
+    found = course(observation, memory, spec)
+    proposal, clamps, memory = found.proposal, found.clamps, found.situation.memory
+    seen_spec = calibration.calibrated(spec, memory)
+    prediction = _prediction(memory, seen_spec, found.targets) if predicts else None
+    return Plan(
+        roles={role: _decision(proposal, found.targets, clamps, role) for role in Role},
+        memory=replace(with_wishes(found.situation, proposal.wishes), facts=dict(proposal.facts)),
+        prediction=prediction,
+        bottleneck=Bottleneck.NONE if prediction is None else prediction.bottleneck,
+        reasons=_reasons(proposal, clamps),
+        runner_up=proposal.runner_up,
+        look_again_s=spec.interval_s,
+        switches=proposal.switches,
+        warm=switches.warm(proposal.warm, found.targets, spec),
+    )
+
+
+def course(observation: Observation, memory: Memory, spec: FleetSpec) -> Course:
+    """All that is decided; `situation` holds the memory after this look, and pods after switches."""
     memory = memories.remember(observation, memory, spec.behavior.stale_after_s)
     memory = calibration.observed(observation, memory, spec)
     policy = named(spec.policy)
@@ -34,28 +70,46 @@ def plan(
         memory=memory,
         spec=spec,
         hold_s=proposal.hold_s,
+        goal=proposal.goal,
         needs_traffic=policy.needs_traffic,
     )
     why_not = unknown(situation)
     proposal = _with_possible(proposal, situation, why_not)
     situation = replace(situation, observation=switches.after(observation, proposal.switches))
     targets, bitten = limited(situation, proposal.wishes)
-    clamps = (*_heeded(proposal), *bitten)
-    seen_spec = calibration.calibrated(spec, memory)
-    prediction = _prediction(memory, seen_spec, targets) if predicts else None
     if why_not:  # what a policy says of old figures is no reason for what holds now
         proposal = replace(proposal, reasons=dict.fromkeys(Role, f"held: {why_not}"))
-    return Plan(
-        roles={role: _decision(proposal, targets, clamps, role) for role in Role},
-        memory=replace(with_wishes(situation, proposal.wishes), facts=dict(proposal.facts)),
-        prediction=prediction,
-        bottleneck=Bottleneck.NONE if prediction is None else prediction.bottleneck,
-        reasons=_reasons(proposal, clamps),
-        runner_up=proposal.runner_up,
-        look_again_s=spec.interval_s,
-        switches=proposal.switches,
-        warm=switches.warm(proposal.warm, targets, spec),
+    return Course(
+        situation=situation,
+        policy=policy,
+        proposal=proposal,
+        why_not=why_not,
+        targets=targets,
+        clamps=(*_heeded(proposal), *bitten),
     )
+
+
+def ideal(proposal: Proposal) -> Pair:
+    """What a policy would wish for without bounds, ratio and budget."""
+    return {role: proposal.ideal.get(role, proposal.wishes[role]) for role in Role}
+
+
+def recent(memory: Memory) -> Demand | None:
+    """The arrivals of the last minute; None while nothing is known of them or of lengths."""
+    lengths, rate_rps = from_cells(memory.cells), recent_rps(memory)
+    if lengths is None or rate_rps is None:
+        return None
+    ca2 = min(memory.dispersion, MOST_ARRIVAL_CA2)
+    return Demand(rate_rps=rate_rps, lengths=lengths, arrival_ca2=ca2)
+
+
+def recent_rps(memory: Memory) -> float | None:
+    """Arrivals a second of the last minute that is known of; None before the first."""
+    if not memory.rates:
+        return None
+    newest_s = memory.rates[-1][0]
+    rates = [rate for rate in memory.rates if newest_s - rate[0] < RECENT_S]
+    return sum(rate[2] for rate in rates) / sum(rate[1] for rate in rates)
 
 
 def _with_possible(proposal: Proposal, situation: Situation, why_not: str) -> Proposal:
@@ -85,7 +139,7 @@ def _decision(proposal: Proposal, targets: Pair, clamps: tuple[Clamp, ...], role
     bitten = [f"{clamp.limit} {clamp.before} -> {clamp.after}: {clamp.reason}" for clamp in own]
     return Decision(
         target=targets[role],
-        unclamped=proposal.ideal.get(role, proposal.wishes[role]),
+        unclamped=ideal(proposal)[role],
         reason="; ".join([proposal.reasons[role], *bitten]),
         clamps=own,
     )
@@ -99,12 +153,5 @@ def _reasons(proposal: Proposal, clamps: tuple[Clamp, ...]) -> tuple[str, ...]:
 
 def _prediction(memory: Memory, spec: FleetSpec, targets: Mapping[Role, int]) -> Prediction | None:
     """What the targets do with the arrivals of the last minute; None while nothing is known of them."""
-    lengths = from_cells(memory.cells)
-    newest_s = memory.rates[-1][0] if memory.rates else 0.0
-    recent = [rate for rate in memory.rates if rate[0] > newest_s - RECENT_S]
-    if lengths is None or not recent:
-        return None
-    rate_rps = sum(rate[2] for rate in recent) / sum(rate[1] for rate in recent)
-    ca2 = min(memory.dispersion, MOST_ARRIVAL_CA2)
-    demand = Demand(rate_rps=rate_rps, lengths=lengths, arrival_ca2=ca2)
-    return predict(demand, spec, targets)
+    demand = recent(memory)
+    return None if demand is None else predict(demand, spec, targets)

@@ -6,11 +6,13 @@ question about all pairs is a question about two vectors.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tandem.api.role import Role
+from tandem.planner import pools
 from tandem.planner.spec import FleetSpec, RatioBounds
 
 NEVER = 2**40  # replicas, more than any bound
@@ -18,7 +20,7 @@ ROUNDING = 1e-9  # of prices: 3 x 0.1 fits a budget of 0.3
 UNBOUNDED = RatioBounds()
 Integers = NDArray[np.int64]
 Pair = Mapping[Role, int]
-Price = Mapping[Role, float]
+Price = Mapping[Role, "float | NDArray[np.float64]"]  # of one replica, or of 0, 1, 2, ... together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,15 +38,15 @@ class Purse:
 
     def most_decodes(self, prefills: Integers) -> Integers:
         """Most decode replicas beside so many prefill replicas; negative where even none is too much."""
-        price = self.price[Role.DECODE]
-        most = _times(self.total - self.price[Role.PREFILL] * prefills, price)
+        price, paid = self.price[Role.DECODE], together(self.price[Role.PREFILL], prefills)
+        most = _times(self.total - paid, price)
         if self.alive is None:
             return most
-        grown = np.maximum(0, prefills - self.alive[Role.PREFILL]) * self.price[Role.PREFILL]
-        standing = sum(self.price[role] * self.alive[role] for role in Role)
-        room = max(0.0, self.total - standing - self.leaving)
-        extra = _times(room - grown, price)
-        return np.where(extra < 0, -1, np.minimum(most, self.alive[Role.DECODE] + extra))
+        grown = np.maximum(0.0, paid - together(self.price[Role.PREFILL], self.alive[Role.PREFILL]))
+        room = max(0.0, self.total - cost(self.alive, self.price) - self.leaving)
+        standing = together(price, self.alive[Role.DECODE])
+        most_grown = _times(room - grown + standing, price)
+        return np.where(room - grown < -ROUNDING, -1, np.minimum(most, most_grown))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,24 +105,36 @@ class Region:
 
 def of(spec: FleetSpec) -> Region:
     """The pairs that a spec allows at rest."""
-    roles = {role: spec.roles[role] for role in Role}
-    bounds = {role: (each.min_replicas, each.max_replicas) for role, each in roles.items()}
+    bounds = {role: pools.bounds(spec.roles[role]) for role in Role}
     totals = (spec.budget.accelerators, spec.budget.cost_per_hour)
     purses = tuple(
         Purse(total=float(total), price=price)
         for total, price in zip(totals, prices(spec), strict=True)
-        if total is not None and any(price.values())
+        if total is not None and any(np.any(each) for each in price.values())
     )
     return Region(bounds=bounds, ratio=spec.ratio, purses=purses)
 
 
 def prices(spec: FleetSpec) -> tuple[Price, Price]:
-    """What a replica of each role takes of the budget of accelerators, and of that of money an hour."""
-    profiles = {role: spec.roles[role].profile for role in Role}
+    """What replicas of each role take of the budget of accelerators, and of that of money an hour."""
+    roles = {role: spec.roles[role] for role in Role}
     return (
-        {role: float(each.accelerators) for role, each in profiles.items()},
-        {role: each.cost_per_hour for role, each in profiles.items()},
+        {
+            role: pools.filling(each).accelerators
+            if each.pools
+            else float(each.profile.accelerators)
+            for role, each in roles.items()
+        },
+        {
+            role: pools.filling(each).cost_per_hour if each.pools else each.profile.cost_per_hour
+            for role, each in roles.items()
+        },
     )
+
+
+def cost(pair: Pair, price: Price) -> float:
+    """What a pair takes."""
+    return float(sum(together(price[role], pair[role]) for role in Role))
 
 
 def beside(region: Region, alive: Pair, draining: Pair) -> Region:
@@ -129,15 +143,26 @@ def beside(region: Region, alive: Pair, draining: Pair) -> Region:
         replace(
             purse,
             alive=alive,
-            leaving=sum(purse.price[role] * draining[role] for role in Role),
+            leaving=cost(draining, purse.price),
         )
         for purse in region.purses
     )
     return replace(region, purses=purses)
 
 
-def _times(money: "NDArray[np.floating]", price: float) -> Integers:
-    """How often a price fits into money; negative where there is too little for none."""
+def together(price: "float | NDArray[np.float64]", replicas: "int | Integers") -> "Any":
+    """What so many replicas take."""
+    return (
+        price * replicas
+        if isinstance(price, float | int)
+        else price[np.minimum(replicas, pools.LARGEST)]
+    )
+
+
+def _times(money: "NDArray[np.float64]", price: "float | NDArray[np.float64]") -> Integers:
+    """How many replicas money pays for; negative where there is too little for none."""
+    if isinstance(price, np.ndarray):
+        return np.searchsorted(price, money + ROUNDING, side="right") - 1
     if price <= 0:
         return np.where(money < -ROUNDING, -1, np.iinfo(np.int64).max // 2).astype(np.int64)
     times: Integers = np.floor(money / price + ROUNDING).astype(np.int64)

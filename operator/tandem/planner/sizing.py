@@ -1,32 +1,29 @@
-"""Sizing: the cheapest pair of replicas that meets the SLO, by a walk down a staircase.
+"""Sizing: the cheapest pair of replicas that meets the SLO, or what comes nearest where none can.
 
-More replicas never lower attainment, so the pairs that meet a goal have a staircase as their border:
-for each number of prefill replicas the fewest decode replicas, never more than for the number before.
-The walk starts at the fewest prefill replicas that could do at all and ends where what is left can only
-cost more. The error budget is not split beforehand: attainment is joint, so a role takes of it what it
-needs.
+What idle engines do not reach no number of replicas buys: then what they do reach is sized for, less half
+of the error budget for waiting. The search is `staircase`; where a role has several pools, `composition`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import ceil
 
 import numpy as np
 
 from tandem.api.role import Role
-from tandem.planner import prediction, region, words
+from tandem.planner import composition, pools, prediction, staircase, words
 from tandem.planner.demand import Demand, Floats
 from tandem.planner.model import Prediction, RunnerUp
+from tandem.planner.pools import LARGEST
 from tandem.planner.prediction import predict
-from tandem.planner.queueing import headroom
+from tandem.planner.queueing import targets
 from tandem.planner.queueing.tandem import UNLIMITED, Tandem
-from tandem.planner.region import Pair, Price, Region
-from tandem.planner.spec import FleetSpec
+from tandem.planner.queueing.targets import Target
+from tandem.planner.region import Pair, cost
+from tandem.planner.spec import FleetSpec, Slo
+from tandem.planner.staircase import Found, Goal
 
-__all__ = ["InfeasibleSlo", "Sizing", "idle_limit", "predict", "size"]
+__all__ = ["LARGEST", "InfeasibleSlo", "Sizing", "cost", "idle_limit", "predict", "size"]
 
-LARGEST = 4096  # replicas of a role that a search considers
-COLUMNS = 64  # numbers of prefill replicas that are looked at together
 HALF = 0.5  # of requests: below, the SLO itself is given up for the nearest one that can be met
 SPARE = 0.5  # of the error budget, left to waiting where the SLO can't be met
 RELAXED = 1.5  # times what an idle engine needs: the SLO that is aimed at then
@@ -34,18 +31,25 @@ RELAXED = 1.5  # times what an idle engine needs: the SLO that is aimed at then
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InfeasibleSlo:
-    """What idle engines reach: TTFT and TPOT at the asked share, and the share that meets both targets."""
+    """What idle engines reach: TTFT and TPOT at the asked share, and the share that meets both targets.
+
+    Of classes, that of the one which falls short most: its name and the SLO that it asked for. Of TTFT
+    tiers, TTFT stretched to the last one.
+    """
 
     ttft_s: float
     tpot_s: float
     attainment: float
+    name: str
+    asked: Slo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sizing:
     """An answer: replicas within all bounds, and `ideal`, what they would be without them.
 
-    `feasible` tells whether `replicas` meet the SLO; `infeasible` what could be met where none does.
+    `feasible` tells whether `replicas` meet the SLO, that of each class; `infeasible` what could be met
+    where none does. `spec` is what was asked, the pools of each role in the order in which they are taken.
     """
 
     replicas: Pair
@@ -55,11 +59,18 @@ class Sizing:
     infeasible: InfeasibleSlo | None
     reasons: tuple[str, ...]
     tandem: Tandem
+    spec: FleetSpec
 
     @property
     def prediction(self) -> Prediction:
         """What `replicas` would do; worked out when asked for, since a controller does not."""
         return prediction.of(self.tandem, *_counts(self.replicas))
+
+    @property
+    def pools(self) -> Mapping[Role, Mapping[str, int]]:
+        """Replicas of each pool of a role, by its name; of its profile where it has none."""
+        roles = self.spec.roles
+        return {role: pools.named(roles[role], count) for role, count in self.replicas.items()}
 
 
 def size(demand: Demand, spec: FleetSpec, *, spare: float = 0.0) -> Sizing:
@@ -67,160 +78,102 @@ def size(demand: Demand, spec: FleetSpec, *, spare: float = 0.0) -> Sizing:
 
     Where lengths alone (prompts that no fleet serves in time) leave less than the share `spare` of the
     error budget, the goal is lowered by what lacks: else the last of the budget would be bought dearly.
+
+    Where a role has several pools, they are taken in the order that makes it cheapest.
     """
     tandem = Tandem(demand, spec)
     infeasible = idle_limit(tandem)
-    aim, goal = _aim(tandem, spec, infeasible, spare)
-    accelerators, money = region.prices(spec)
-    price = money if all(money.values()) else accelerators
-    unbounded = Region(bounds=dict.fromkeys(Role, (1, LARGEST)))
-    ideals = _cheapest(aim, goal, unbounded, price)
-    ideal = ideals[0] if ideals else dict.fromkeys(Role, LARGEST)
-    allowed = region.of(spec)
-    pairs = ideals if allowed.allows(ideal) else _cheapest(aim, goal, allowed, price)
-    replicas = pairs[0] if pairs else allowed.nearest(ideal) or ideal
+    aim, shares = _aim(tandem, spec, infeasible, spare)
+    goal = Goal(tandem=aim, shares=shares, spec=spec, price=composition.price(spec))
+    is_plain = all(filling.is_plain for filling in tandem.fillings.values())
+    found = staircase.found(goal) if is_plain else composition.best(goal)
+    tandem = tandem if is_plain else tandem.filled(found.goal.tandem.fillings)
     return Sizing(
-        replicas=replicas,
-        ideal=ideal,
-        runner_up=_runner_up(aim, goal, pairs, replicas, price),
-        feasible=tandem.attainment(*_counts(replicas)) >= spec.slo.attainment,
+        replicas=found.replicas,
+        ideal=found.ideal,
+        runner_up=_runner_up(found),
+        feasible=found.is_allowed
+        and staircase.meets(tandem, staircase.shares_of(tandem), *_counts(found.replicas)),
         infeasible=infeasible,
-        reasons=words.sizing(tandem, spec, replicas),
+        reasons=words.sizing(tandem, spec, found.replicas),
         tandem=tandem,
+        spec=found.goal.spec,
     )
 
 
 def idle_limit(tandem: Tandem) -> InfeasibleSlo | None:
     """What idle engines reach when that is less than the SLO asks; None when the SLO can be met."""
-    reach = tandem.attainment(UNLIMITED, UNLIMITED)
-    if reach >= tandem.slo.attainment:
-        return None
-    step_s = tandem.decode_work.step_s(1.0) + tandem.decode_work.own_s
+    reach = tandem.attainments(UNLIMITED, UNLIMITED)
+    lacks = staircase.shares_of(tandem) - reach
+    worst = int(np.argmax(lacks))
+    return None if lacks[worst] <= 0 else _limit(tandem, tandem.targets[worst], float(reach[worst]))
+
+
+def _limit(tandem: Tandem, target: Target, reach: float) -> InfeasibleSlo:
+    """What a class gets from idle engines."""
+    work = tandem.decode(UNLIMITED).work
+    step_s = work.step_s(1.0) + work.own_s
     ttft_s = tandem.path_s(UNLIMITED)
     if tandem.first_by_decode:
-        ttft_s = ttft_s + tandem.decode_work.step_s(1.0)
+        ttft_s = ttft_s + work.step_s(1.0)
+    weights, share = target.weights / max(float(target.weights.sum()), 1e-12), target.slo.attainment
     return InfeasibleSlo(
-        ttft_s=_weighted_quantile(ttft_s, tandem.lengths.weights, tandem.slo.attainment),
-        tpot_s=_weighted_quantile(step_s, tandem.lengths.weights, tandem.slo.attainment),
+        ttft_s=_weighted_quantile(ttft_s * (target.slo.ttft_s / target.ttft_s), weights, share),
+        tpot_s=_weighted_quantile(step_s, weights, share),
         attainment=reach,
+        name=target.name,
+        asked=target.slo,
     )
-
-
-def cost(pair: Pair, price: Price) -> float:
-    """What a pair costs."""
-    return sum(price[role] * pair[role] for role in Role)
 
 
 def _aim(
     tandem: Tandem, spec: FleetSpec, infeasible: InfeasibleSlo | None, spare: float
-) -> tuple[Tandem, float]:
-    """The SLO and the share to size for: those asked, or the nearest that idle engines reach."""
-    target, reach = spec.slo.attainment, tandem.attainment(UNLIMITED, UNLIMITED)
+) -> tuple[Tandem, Floats]:
+    """The SLO and the shares to size for: those asked, or the nearest that idle engines reach."""
+    asked, reach = staircase.shares_of(tandem), tandem.attainments(UNLIMITED, UNLIMITED)
     if infeasible is None:
-        return tandem, min(target, reach - spare * (1 - target))
-    if reach < HALF:
-        slo = replace(
-            spec.slo,
-            ttft_s=max(spec.slo.ttft_s, RELAXED * infeasible.ttft_s),
-            tpot_s=max(spec.slo.tpot_s, RELAXED * infeasible.tpot_s),
-        )
-        tandem = Tandem(tandem.demand, replace(spec, slo=slo))
-        reach = tandem.attainment(UNLIMITED, UNLIMITED)
-    return tandem, reach - max(spare, SPARE) * (1 - target)
+        return tandem, np.minimum(asked, reach - spare * (1 - asked))
+    lacking = reach < asked
+    if reach.min() < HALF:
+        tandem = Tandem(tandem.demand, _relaxed(tandem, spec, reach))
+        reach = tandem.attainments(UNLIMITED, UNLIMITED)
+    nearest = reach - max(spare, SPARE) * (1 - asked)
+    return tandem, np.where(lacking, nearest, np.minimum(asked, reach - spare * (1 - asked)))
 
 
-def _cheapest(tandem: Tandem, goal: float, region: Region, price: Price) -> list[Pair]:
-    """Pairs of the region on the staircase of the goal, the cheapest first, of equals the best attaining."""
-    found = list(_staircase(tandem, goal, region, price))
-    found.sort(key=lambda pair: (round(cost(pair, price), 9), -tandem.attainment(*_counts(pair))))
-    return found
+def _relaxed(tandem: Tandem, spec: FleetSpec, reach: Floats) -> FleetSpec:
+    """The spec with targets that idle engines meet, for those of which they meet not even half."""
+    slos = {
+        each.name: _nearest(each.slo, _limit(tandem, each, share))
+        for each, share in zip(tandem.targets, reach.tolist(), strict=True)
+        if share < HALF
+    }
+    classes = tuple(replace(each, slo=slos.get(each.name, each.slo)) for each in spec.classes)
+    return replace(spec, slo=slos.get(targets.OTHERS, spec.slo), classes=classes)
 
 
-def _staircase(tandem: Tandem, goal: float, region: Region, price: Price) -> Iterator[Pair]:
-    """For each number of prefill replicas the fewest decode replicas, while it could be the cheapest."""
-    least_prefills = _least(
-        lambda count: tandem.attainment(count, UNLIMITED) >= goal, guess=_busy_prefills(tandem)
+def _nearest(slo: Slo, limit: InfeasibleSlo) -> Slo:
+    stretch = max(RELAXED * limit.ttft_s / slo.ttft_s, 1.0)
+    return replace(
+        slo,
+        ttft_s=slo.ttft_s * stretch,
+        tpot_s=max(slo.tpot_s, RELAXED * limit.tpot_s),
+        tiers=tuple(replace(tier, ttft_s=tier.ttft_s * stretch) for tier in slo.tiers),
     )
-    least_decodes = _least(
-        lambda count: tandem.attainment(UNLIMITED, count) >= goal, guess=_busy_decodes(tandem)
-    )
-    if least_prefills is None or least_decodes is None:
-        return
-    need, lowest = None, float("inf")
-    for count, low, high in _columns(region, least_prefills):
-        floor = {Role.PREFILL: count, Role.DECODE: max(least_decodes, low)}
-        if cost(floor, price) > lowest:
-            return
-        need = _fewest_decodes(tandem, goal, count, least_decodes, need)
-        if need is not None and max(need, low) <= high:
-            pair = {Role.PREFILL: count, Role.DECODE: max(need, low)}
-            lowest = min(lowest, cost(pair, price))
-            yield pair
 
 
-def _columns(region: Region, least: int) -> Iterator[tuple[int, int, int]]:
-    """Prefill replicas from `least` on, and fewest and most decode replicas beside them, where there are."""
-    low, high = region.bounds[Role.PREFILL]
-    for start in range(max(low, least), high + 1, COLUMNS):
-        prefills = np.arange(start, min(start + COLUMNS, high + 1))
-        fewest, most = region.decodes(prefills)
-        for column in zip(prefills.tolist(), fewest.tolist(), most.tolist(), strict=True):
-            if column[1] <= column[2]:
-                yield column
-
-
-def _fewest_decodes(
-    tandem: Tandem, goal: float, prefills: int, least: int, before: int | None
-) -> int | None:
-    """The step of the staircase: sought from the one before on."""
-    guess = least if before is None else before
-    return _least(lambda count: tandem.attainment(prefills, count) >= goal, least, guess)
-
-
-def _busy_prefills(tandem: Tandem) -> int:
-    """Prefill replicas that are always busy."""
-    return ceil(tandem.rate_rps * tandem.prefill_work.mean_s)
-
-
-def _busy_decodes(tandem: Tandem) -> int:
-    """Decode replicas whose mean iteration takes the TPOT target."""
-    work, residents = tandem.decode_work, max(headroom.most_residents(tandem), 1.0)
-    return ceil(tandem.rate_rps * work.mean_steps * work.step_s(residents) / residents)
-
-
-def _least(meets: Callable[[int], bool], least: int = 1, guess: int = 1) -> int | None:
-    """The least count from `least` to `LARGEST` that meets a monotone claim, by doubling steps from a guess."""
-    count, stride = min(max(guess, least), LARGEST), 1
-    failed = least - 1
-    if meets(count):
-        while count > least and meets(below := max(count - stride, least)):
-            count, stride = below, stride * 2
-        failed = max(count - stride, failed)
-    else:
-        while not meets(count):
-            if count >= LARGEST:
-                return None
-            failed, count, stride = count, min(count + stride, LARGEST), stride * 2
-    while count - failed > 1:
-        middle = (count + failed) // 2
-        failed, count = (failed, middle) if meets(middle) else (middle, count)
-    return count
-
-
-def _runner_up(
-    tandem: Tandem, goal: float, pairs: list[Pair], chosen: Pair, price: Price
-) -> RunnerUp | None:
+def _runner_up(found: Found) -> RunnerUp | None:
     """The next on the staircase; where there is none, the better of the pairs with one replica less."""
-    attained = tandem.attainment(*_counts(chosen))
+    goal, pairs, chosen = found.goal, found.pairs, found.replicas
     if len(pairs) > 1:
-        more = cost(pairs[1], price) - cost(chosen, price)
-        share = tandem.attainment(*_counts(pairs[1]))
-        return RunnerUp(replicas=pairs[1], reason=words.dearer(more, share, attained))
+        more = goal.cost(pairs[1]) - goal.cost(chosen)
+        reason = words.dearer(more, goal.attained(pairs[1]), goal.attained(chosen))
+        return RunnerUp(replicas=pairs[1], reason=reason)
     less = [{**chosen, role: chosen[role] - 1} for role in Role if chosen[role] > 1]
     if not less:
         return None
-    best = max(less, key=lambda pair: tandem.attainment(*_counts(pair)))
-    return RunnerUp(replicas=best, reason=words.short(tandem.attainment(*_counts(best)), goal))
+    best = max(less, key=goal.attained)
+    return RunnerUp(replicas=best, reason=words.short(*goal.worst(best)))
 
 
 def _counts(pair: Pair) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """What the planner is asked to hold: the fleet's SLO, bounds, costs and behaviour, in SI units."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from tandem.api.role import Role
@@ -9,22 +9,75 @@ from tandem.perf.engine_profile import EngineProfile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TtftTier:
+    """The TTFT target of prompts of at most so many tokens, cached ones among them."""
+
+    max_input_tokens: int
+    ttft_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Slo:
-    """Share `attainment` of all arrivals meets both targets."""
+    """Share `attainment` of all arrivals meets both targets.
+
+    `ttft_s` is the target of prompts that are longer than those of all `tiers`, which ascend.
+    """
 
     ttft_s: float
     tpot_s: float
     attainment: float = 0.99
+    tiers: tuple[TtftTier, ...] = ()
+
+    def times(self, factor: float) -> "Slo":
+        """The same with every target so many times as long."""
+        return replace(
+            self,
+            ttft_s=self.ttft_s * factor,
+            tpot_s=self.tpot_s * factor,
+            tiers=tuple(replace(tier, ttft_s=tier.ttft_s * factor) for tier in self.tiers),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestClass:
+    """Requests with an SLO of their own.
+
+    `share` is theirs of all arrivals, with lengths as all have them; None where the demand itself tells
+    how many they are and how long (`Demand.classes`).
+    """
+
+    name: str
+    slo: Slo
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Replicas of one kind, of a role that may have several."""
+
+    name: str
+    profile: EngineProfile
+    min_replicas: int = 0
+    max_replicas: int = 64
+
+    def __hash__(self) -> int:
+        """Of what tells pools apart: a profile has too many figures to hash them for each look-up."""
+        return hash((self.name, self.min_replicas, self.max_replicas))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleSpec:
-    """One role: its profile and its bounds on replicas."""
+    """One role: its profile and its bounds on replicas.
+
+    Where it has `pools`, their minima come first, then each pool in order up to its maximum, and
+    `profile` is that of the first.
+    """
 
     profile: EngineProfile
     min_replicas: int = 1
     max_replicas: int = 64
     lead_time_s: float = 60.0  # from the asking to Ready
+    pools: tuple[Pool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +119,11 @@ OWN_PACE = Behavior(up_max_step=1_000_000, down_window_s=0.0, down_max_step=1_00
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetSpec:
-    """A fleet as the planner sees it."""
+    """A fleet as the planner sees it; `slo` is that of requests of none of the `classes`."""
 
     slo: Slo
     roles: Mapping[Role, RoleSpec]
+    classes: tuple[RequestClass, ...] = ()
     ratio: RatioBounds = RatioBounds()
     budget: Budget = Budget()
     behavior: Behavior = Behavior()

@@ -18,6 +18,7 @@ class Ranking:
             self._scores[size + place] = scores[place] if place < len(scores) else inf
             self._winners[size + place] = place
         for node in range(size - 1, 0, -1):
+            self._winners[node] = -1
             self._play(node)
 
     def set(self, place: int, score: float) -> None:
@@ -26,15 +27,22 @@ class Ranking:
         self._scores[node] = score
         while node > 1:
             node //= 2
-            self._play(node)
+            if not self._play(node):
+                return
 
     def first(self) -> int:
         """The place with the least score; -1 when nobody takes part."""
         return self._winners[1] if self._scores[1] < inf else -1
 
-    def _play(self, node: int) -> None:
-        winner = 2 * node
-        if self._scores[winner + 1] < self._scores[winner]:
-            winner += 1
-        self._scores[node] = self._scores[winner]
-        self._winners[node] = self._winners[winner]
+    def _play(self, node: int) -> bool:
+        """Whether another wins there now, or with another score."""
+        scores, child = self._scores, 2 * node
+        score = scores[child]
+        if scores[child + 1] < score:
+            child += 1
+            score = scores[child]
+        winner = self._winners[child]
+        if winner == self._winners[node] and score == scores[node]:
+            return False
+        scores[node], self._winners[node] = score, winner
+        return True

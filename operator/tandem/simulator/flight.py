@@ -24,6 +24,7 @@ class Flight:
 
     Attributes:
         position: of the request in its trace.
+        output_tokens: of the whole answer.
         arrival_s: when it came; a closed loop's later turns come when the loop lets them.
         source: the pod that has its KV until the decode pod does.
         encoded_s: an encode pod was done with it; None where it went to none.
@@ -34,6 +35,7 @@ class Flight:
     def __init__(self, position: int, request: TraceRequest, route: RouteRequest) -> None:
         self.position = position
         self.request = request
+        self.output_tokens = request.output_tokens
         self.route = route
         self.arrival_s = route.arrival_s
         self.source: EnginePod | None = None

@@ -34,7 +34,8 @@ class Gateway(PodEvents):
         self._clock = clock
         self._decode_profile = spec.roles[Role.DECODE].profile
         self._prefill_emits = self._decode_profile.first_token is Role.PREFILL
-        self._handover = scenario.handover
+        self._push_layers = scenario.handover.push_layers
+        self._lease_s = scenario.handover.lease_s
         self._block_tokens = scenario.engines.prefix_block_tokens
         self._chunk_tokens = scenario.engines.deflect_chunk_tokens
         kv_tokens = spec.roles[Role.PREFILL].profile.kv.capacity_tokens
@@ -125,13 +126,12 @@ class Gateway(PodEvents):
         first_here = self._prefill_emits and flight.first_token_s is None
         if first_here:
             self._token(flight, self._clock.now_s)
-        if first_here and flight.request.output_tokens == 1:
+        if first_here and flight.output_tokens == 1:
             self._withdraw(flight)
             self._end(flight, Outcome.FINISHED)
         elif flight.decode is not None:  # it is pushed there already
-            layers = self._handover.push_layers
-            whole_s = self._decode_profile.transfer_s(flight.request.input_tokens)
-            flight.decode.computed(key, whole_s / layers)
+            whole_s = self._decode_profile.transfer_s(flight.route.input_tokens)
+            flight.decode.computed(key, whole_s / self._push_layers)
         else:
             self._decode(flight)
         self._dispatch()
@@ -175,7 +175,8 @@ class Gateway(PodEvents):
         if not self.router.queued_requests or not self.router.can_decode():
             return
         while (sent := self.router.start_prefill(self._clock.now_s)) is not None:
-            self._prefill(*sent)
+            route, pod = sent  # not *sent, which the compiler would pass by Python's own call
+            self._prefill(route, pod)
         if self._chunk_tokens and self.router.queued_requests:
             self._deflect()
 
@@ -207,7 +208,7 @@ class Gateway(PodEvents):
         )
         pod.serve(leg)
         emitted = int(self._prefill_emits)
-        if self._handover.push_layers and emitted < flight.request.output_tokens:
+        if self._push_layers and emitted < flight.output_tokens:
             self._send_decode(flight, emitted, pushed=True)
 
     def _deflect(self) -> None:
@@ -222,7 +223,7 @@ class Gateway(PodEvents):
             whole = Sequence(
                 key=route.key,
                 input_tokens=route.input_tokens,
-                output_tokens=flight.request.output_tokens,
+                output_tokens=flight.output_tokens,
                 encode_s=self._encode_s(flight),
             )
             pod.serve(whole)
@@ -245,8 +246,8 @@ class Gateway(PodEvents):
             return False
         leg = Sequence(
             key=flight.route.key,
-            input_tokens=flight.request.input_tokens,
-            output_tokens=flight.request.output_tokens,
+            input_tokens=flight.route.input_tokens,
+            output_tokens=flight.output_tokens,
             remote_kv=True,
             emitted_before=emitted,
         )
@@ -257,12 +258,12 @@ class Gateway(PodEvents):
     def _wait_for_a_pod(self, flight: Flight) -> None:
         assert flight.prefilled_s is not None, "handed over before it was prefilled"
         self._undecoded[flight.route.key] = flight
-        lease_end_s = max(self._clock.now_s, flight.prefilled_s + self._handover.lease_s)
+        lease_end_s = max(self._clock.now_s, flight.prefilled_s + self._lease_s)
         self._clock.at(lease_end_s, self._lease_over, flight)
 
     def _lease_over(self, flight: Flight) -> None:
         key = flight.route.key
-        lease_end_s = (flight.prefilled_s or 0.0) + self._handover.lease_s
+        lease_end_s = (flight.prefilled_s or 0.0) + self._lease_s
         if key in self._undecoded and self._clock.now_s >= lease_end_s:
             self._withdraw(flight)
             self._again(flight)

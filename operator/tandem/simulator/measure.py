@@ -2,11 +2,11 @@
 
 from array import array
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Mapping
 from math import ceil
-from statistics import fmean, pvariance
 from typing import Final
+
+import numpy as np
 
 from tandem.simulator.flight import Flight, Outcome
 from tandem.simulator.recorder import OUTCOMES, Recorder
@@ -51,20 +51,20 @@ class Measurements:
         code = OUTCOMES.index(outcome)
         self.ended.add(flight, code)
         if code == _FINISHED:
-            tokens = float(flight.request.output_tokens)
+            tokens = float(flight.output_tokens)
             mean = self._mean_output_tokens or tokens
             self._mean_output_tokens = mean * _MEMORY + tokens * (1 - _MEMORY)
 
     def dispersion(self, now_s: float) -> float | None:
         """Variance over mean of arrivals per whole second; None while too few are known."""
         first = max(0, int(now_s) - _WINDOW_S)
-        recent = self.arrivals_s[bisect_left(self.arrivals_s, first) :]
-        per_second = Counter(int(arrival_s) for arrival_s in recent)
-        counts = [per_second[second] for second in range(first, int(now_s))]
-        if len(counts) < _LEAST_COUNTS or not any(counts):
+        seconds = int(now_s) - first
+        whole = slice(*(bisect_left(self.arrivals_s, t_s) for t_s in (first, first + seconds)))
+        at = np.array(self.arrivals_s[whole]).astype(np.int64) - first
+        if seconds < _LEAST_COUNTS or not at.size:
             return None
-        mean = fmean(counts)
-        return pvariance(counts, mean) / mean
+        counts = np.bincount(at, minlength=seconds)
+        return float(counts.var() / counts.mean())
 
 
 def cells(grown: Mapping[Cell, int]) -> tuple[tuple[int, int, int, float], ...]:

@@ -15,6 +15,7 @@ from tandem.simulator.gateway import Gateway
 from tandem.simulator.measure import Cell, cells
 from tandem.simulator.scenario import Scenario
 from tandem.simulator.table import Floats, RequestTable
+from tandem.traces.columns import columns
 
 
 class Observer:
@@ -23,6 +24,7 @@ class Observer:
     def __init__(self, clock: Clock, scenario: Scenario, gateway: Gateway, fleet: Fleet) -> None:
         self._clock = clock
         self._trace = scenario.trace
+        self._columns = columns(scenario.trace)
         self._slo = scenario.spec.slo
         self._gateway = gateway
         self._fleet = fleet
@@ -74,7 +76,7 @@ class Observer:
         """Requests that ended since the last scrape."""
         recorder = self._gateway.measured.ended
         rows, self._rows = self._rows, recorder.count
-        return RequestTable.of(self._trace, recorder, rows)
+        return RequestTable.of(self._trace, recorder, rows, self._columns)
 
     def _figure(self, value: float) -> Figure:
         return Figure(float(value), age_s=self.age_s)

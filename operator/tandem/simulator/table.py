@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tandem.planner.spec import Slo
 from tandem.simulator.flight import Outcome
 from tandem.simulator.recorder import OUTCOMES, TIMES, WIDTH, Recorder
+from tandem.traces.columns import Columns, columns
 from tandem.traces.model import Trace
 from tandem.traces.request import TraceRequest
 
@@ -53,7 +54,7 @@ class RequestTable:
     """Every request that came, in the order in which they ended; arrays of one length, NaN where no time is.
 
     Attributes:
-        trace: what the positions point into.
+        trace: what the positions point into; `whole` are its columns, where somebody has them.
         positions: of the request in its trace.
         outcomes: places in OUTCOMES.
         cached_tokens: of the prompt, that the prefill pod had and did not compute.
@@ -62,17 +63,21 @@ class RequestTable:
     """
 
     trace: Trace
+    whole: Columns | None = None
     positions: NDArray[np.int64]
     outcomes: NDArray[np.int8]
     cached_tokens: NDArray[np.int64]
     times: dict[str, Floats]
 
     @classmethod
-    def of(cls, trace: Trace, recorder: Recorder, first: int = 0) -> "RequestTable":
+    def of(
+        cls, trace: Trace, recorder: Recorder, first: int = 0, whole: Columns | None = None
+    ) -> "RequestTable":
         """What a recorder holds, from its first so many rows on."""
         columns = np.array(recorder.rows(first)).reshape(-1, WIDTH).T
         return cls(
             trace=trace,
+            whole=whole,
             positions=columns[0].astype(np.int64),
             outcomes=columns[1].astype(np.int8),
             cached_tokens=columns[2].astype(np.int64),
@@ -91,12 +96,12 @@ class RequestTable:
     @cached_property
     def input_tokens(self) -> NDArray[np.int64]:
         """Of each prompt."""
-        return self._of_trace("input_tokens")
+        return self._of_trace.input_tokens[self.positions]
 
     @cached_property
     def output_tokens(self) -> NDArray[np.int64]:
         """Of each answer, had it come whole."""
-        return self._of_trace("output_tokens")
+        return self._of_trace.output_tokens[self.positions]
 
     @cached_property
     def ttft_s(self) -> Floats:
@@ -165,11 +170,9 @@ class RequestTable:
             )
         ]
 
-    def _of_trace(self, field: str) -> NDArray[np.int64]:
-        requests = self.trace.requests
-        return np.fromiter(
-            (getattr(requests[position], field) for position in self.positions.tolist()), np.int64
-        )
+    @cached_property
+    def _of_trace(self) -> Columns:
+        return columns(self.trace) if self.whole is None else self.whole
 
 
 def _or_none(time_s: float) -> float | None:

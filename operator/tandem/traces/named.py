@@ -23,8 +23,8 @@ from tandem.traces.character import Character, generated
 from tandem.traces.conversations import ConversationLaw
 from tandem.traces.generate import AZURE_INPUT, AZURE_OUTPUT, BUSY, NAME, character
 from tandem.traces.lengths import LengthLaw
-from tandem.traces.load_names import LOADS
 from tandem.traces.model import Trace
+from tandem.traces.names import LOADS
 from tandem.traces.read import read_trace
 from tandem.traces.waves import Wave
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from tandem.errors import InvalidInputError
 from tandem.traces import apex, azure, jsonl, parquet
 from tandem.traces.model import Trace
+from tandem.traces.names import ENDINGS, FILE_NAMES
 from tandem.whole_file import written_whole
 
 
@@ -21,13 +22,18 @@ class _Format(NamedTuple):
     carries: tuple[str, ...]  # beyond arrivals and lengths
 
 
-_FORMATS: Mapping[str, _Format] = {
-    ".jsonl": _Format(lambda trace, _: jsonl.render(trace), jsonl.CARRIES),
-    ".csv": _Format(azure.render, azure.CARRIES),
-    ".parquet": _Format(parquet.render, parquet.CARRIES),
-    ".apex.jsonl": _Format(lambda trace, _: apex.render(trace), apex.CARRIES),
-}
-NAMES = f"a name that ends with {', '.join(_FORMATS)}, then .gz to compress it"
+_FORMATS: Mapping[str, _Format] = dict(
+    zip(
+        ENDINGS,
+        (
+            _Format(lambda trace, _: jsonl.render(trace), jsonl.CARRIES),
+            _Format(azure.render, azure.CARRIES),
+            _Format(parquet.render, parquet.CARRIES),
+            _Format(lambda trace, _: apex.render(trace), apex.CARRIES),
+        ),
+        strict=True,
+    )
+)
 
 
 def write_trace(trace: Trace, path: Path, field: str = "--out") -> tuple[str, ...]:
@@ -65,7 +71,7 @@ def _format(path: Path, field: str) -> _Format:
     for suffix in ("".join(name.suffixes[-2:]), name.suffix):  # .apex.jsonl before .jsonl
         if suffix in _FORMATS:
             return _FORMATS[suffix]
-    raise InvalidInputError(field, str(path), NAMES)
+    raise InvalidInputError(field, str(path), FILE_NAMES)
 
 
 def _used(trace: Trace) -> Iterator[str]:

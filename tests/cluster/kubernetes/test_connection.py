@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from tandem.cluster.kubernetes.api import CONFIG_MAP, DEPLOYMENT, KubernetesApi
-from tandem.cluster.kubernetes.connection import Connection
+from tandem.cluster.kubernetes.connection import Connection, default_namespace
 from tandem.cluster.kubernetes.request import Request
 
 PATH = "/api/v1/namespaces/prod/configmaps/m"
@@ -181,3 +181,18 @@ class _NoTls:
 
     check_hostname = True
     verify_mode = 0
+
+
+def test_the_default_namespace_is_that_of_the_context(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "kubeconfig"
+    monkeypatch.setattr("kubernetes.aio.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", f"{path}")
+    assert default_namespace() == "default"
+    for context, namespace in (({"namespace": "prod"}, "prod"), ({}, "default")):
+        named = {"name": "c", "context": {"cluster": "k", "user": "u", **context}}
+        clusters = [{"name": "k", "cluster": {"server": "https://127.0.0.1"}}]
+        users = [{"name": "u", "user": {"token": "t"}}]
+        config = {"current-context": "c", "contexts": [named], "clusters": clusters, "users": users}
+        path.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", **config}))
+        assert default_namespace() == namespace

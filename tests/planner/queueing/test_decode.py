@@ -11,7 +11,7 @@ from tandem.api.role import Role
 from tandem.planner.demand import from_cells, from_means, from_requests
 from tandem.planner.queueing import decode
 from tandem.planner.queueing.decode import DecodePool
-from tandem.planner.queueing.tandem import steps_within
+from tandem.planner.queueing.tokens import steps_within
 
 ROOMY = replace(
     ENGINE,

@@ -7,8 +7,8 @@ from pathlib import Path
 from tandem.errors import InvalidInputError
 from tandem.simulator.league import fingerprint
 from tandem.simulator.league.job import Load
-from tandem.traces.load_names import LOADS
 from tandem.traces.named import CHARACTERS
+from tandem.traces.names import LOADS
 
 HOUR_S = 3600.0
 

@@ -1,6 +1,5 @@
 """The answer of `tandem plan`: as JSON, or as a short table that tells the why."""
 
-from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
@@ -8,7 +7,10 @@ from rich.console import Console
 from rich.table import Table
 
 from tandem.api.role import Role
+from tandem.cli.plan import more
 from tandem.planner import region
+from tandem.planner.explain import of_sizing
+from tandem.planner.explanation import to_json
 from tandem.planner.model import QUANTILES, Prediction
 from tandem.planner.region import Pair
 from tandem.planner.sizing import Sizing
@@ -16,16 +18,20 @@ from tandem.planner.spec import FleetSpec
 from tandem.planner.words import seconds, share
 
 
-def as_json(sizing: Sizing, spec: FleetSpec) -> dict[str, Any]:
-    """The answer as JSON holds it; what is infinite (an overloaded stage) is null."""
+def as_json(sizing: Sizing) -> dict[str, Any]:
+    """The answer as JSON holds it, explained; what is infinite (an overloaded stage) is null."""
+    spec = sizing.spec
     return {
         "policy": spec.policy,
         **counted(sizing.replicas),
+        "pools": {str(role): dict(each) for role, each in sizing.pools.items()},
         "feasible": sizing.feasible,
         **predicted(sizing.prediction),
         **paid(sizing.replicas, spec),
         "reasons": list(reasons(sizing)),
         "runner_up": _runner_up(sizing),
+        **more.as_json(sizing),
+        "explanation": to_json(of_sizing(sizing.tandem.demand, spec, sizing)),
     }
 
 
@@ -46,6 +52,7 @@ def predicted(outcome: Prediction | None) -> dict[str, Any]:
             "attainment": outcome.attainment,
             "ttft_s": _quantiles(outcome.ttft_s),
             "tpot_s": _quantiles(outcome.tpot_s),
+            **({"classes": dict(outcome.classes)} if outcome.classes else {}),
         },
         "utilisation": {stage: _finite(use) for stage, use in outcome.utilisation.items()},
     }
@@ -53,7 +60,7 @@ def predicted(outcome: Prediction | None) -> dict[str, Any]:
 
 def paid(pair: Pair, spec: FleetSpec) -> dict[str, Any]:
     """Accelerators and money."""
-    accelerators, cost_per_hour = (_total(pair, price) for price in region.prices(spec))
+    accelerators, cost_per_hour = (region.cost(pair, price) for price in region.prices(spec))
     return {"accelerators": int(accelerators), "cost_per_hour": round(cost_per_hour, 4)}
 
 
@@ -68,16 +75,20 @@ def reasons(sizing: Sizing) -> tuple[str, ...]:
     return chain
 
 
-def show(sizing: Sizing, spec: FleetSpec) -> None:
-    """Arrivals, load per stage, answer, runner-up."""
+def show(sizing: Sizing) -> None:
+    """Arrivals, load per stage, answer, runner-up, and what more pods would bring."""
+    spec = sizing.spec
     console = Console(highlight=False, soft_wrap=True)
     console.print(sizing.reasons[0])
     show_outcome(console, sizing.prediction, spec)
+    more.show_classes(console, sizing)
     console.print(f"{bill(sizing.replicas, spec)}{'' if sizing.feasible else MISSED}")
     for reason in reasons(sizing)[len(sizing.reasons) - 1 :]:
         console.print(f"  {reason}")
     if sizing.runner_up is not None:
         console.print(f"Next best: {words_of(sizing.runner_up.replicas)} {sizing.runner_up.reason}")
+    for line in more.lines(sizing):
+        console.print(line)
 
 
 MISSED = " (the SLO is missed)"
@@ -91,7 +102,7 @@ def show_outcome(console: Console, outcome: Prediction, spec: FleetSpec) -> None
 
 def bill(pair: Pair, spec: FleetSpec) -> str:
     """The pair and what it takes."""
-    accelerators, cost_per_hour = (_total(pair, price) for price in region.prices(spec))
+    accelerators, cost_per_hour = (region.cost(pair, price) for price in region.prices(spec))
     money = f", {cost_per_hour:.2f} an hour" if cost_per_hour else ""
     return f"[bold]{words_of(pair)}[/bold]: {accelerators:.0f} accelerators{money}"
 
@@ -130,10 +141,6 @@ _MEANING = {
 def words_of(pair: Pair) -> str:
     """As a person says it: 3 prefill + 4 decode."""
     return " + ".join(f"{pair[role]} {role}" for role in Role)
-
-
-def _total(pair: Pair, price: Mapping[Role, float]) -> float:
-    return sum(price[role] * pair[role] for role in Role)
 
 
 def _quantiles(values: tuple[float, ...]) -> dict[str, float | None]:

@@ -12,6 +12,8 @@ from tandem.perf.engine_profile import EngineProfile
 from tandem.perf.library import PROFILES
 from tandem.perf.library import profile as library_profile
 from tandem.planner.demand import Demand
+from tandem.planner.explain import of_rule
+from tandem.planner.explanation import to_json
 from tandem.planner.model import Prediction
 from tandem.planner.policies.proposal import FIELD, Policy
 from tandem.planner.policies.table import named
@@ -57,7 +59,7 @@ def run(demand: Demand, spec: FleetSpec, *, is_profiled: bool, as_json: bool) ->
         raise InvalidInputError("--policy", spec.policy, allowed)
     outcome = predict(demand, spec, found.replicas) if is_profiled else None
     if as_json:
-        typer.echo(json.dumps(_as_json(found, spec, outcome)))
+        typer.echo(json.dumps(_as_json(found, demand, spec, outcome)))
     else:
         _show(found, spec, outcome)
 
@@ -70,7 +72,9 @@ def _sizes(policy: Policy, spec: FleetSpec) -> None:
             raise InvalidInputError(f"--param {name}", "nothing", allowed)
 
 
-def _as_json(found: Settled, spec: FleetSpec, outcome: Prediction | None) -> dict[str, object]:
+def _as_json(
+    found: Settled, demand: Demand, spec: FleetSpec, outcome: Prediction | None
+) -> dict[str, object]:
     money = {"accelerators": None, "cost_per_hour": None}
     return {
         "policy": spec.policy,
@@ -80,6 +84,9 @@ def _as_json(found: Settled, spec: FleetSpec, outcome: Prediction | None) -> dic
         **(money if outcome is None else answer.paid(found.replicas, spec)),
         "reasons": list(found.reasons),
         "runner_up": None,
+        "explanation": to_json(
+            of_rule(demand, spec, found.replicas, found.reasons, is_profiled=outcome is not None)
+        ),
     }
 
 

@@ -9,7 +9,7 @@ import typer
 
 from tandem.api.role import Role
 from tandem.cli import options
-from tandem.cli.plan import answer, by_policy, load, search
+from tandem.cli.plan import answer, by_policy, load, mixture, search
 from tandem.planner.check import check, check_slo
 from tandem.planner.sizing import LARGEST, size
 from tandem.planner.spec import Budget, FleetSpec, RatioBounds, RoleSpec, Slo
@@ -52,6 +52,9 @@ def run(
     trace: Annotated[
         Path | None, typer.Option(help="Take lengths (and rate) from a trace file of any format.")
     ] = None,
+    ttft_tier: mixture.Tiers = None,
+    request_class: mixture.Classes = None,
+    pool: mixture.Pools = None,
     ttft: Annotated[str, typer.Option(help="Target of the time to the first token.")] = "1s",
     tpot: Annotated[str, typer.Option(help="Target of the mean time per later token.")] = "50ms",
     attainment: Annotated[
@@ -65,6 +68,9 @@ def run(
     ratio_max: _Ratio = None,
     budget_accelerators: Annotated[
         int | None, typer.Option(help="Most accelerators, all replicas together.")
+    ] = None,
+    budget_cost: Annotated[
+        float | None, typer.Option(help="Most money an hour, all replicas together.")
     ] = None,
     find: Annotated[
         bool,
@@ -85,6 +91,9 @@ def run(
 
     The rule of another --policy, made for a fleet that runs, answers with what it settles on at that load.
 
+    A --pool lets a role mix accelerators, a --class and a --ttft-tier have targets of their own: each class
+    must meet its own, and replicas come from the pools that make it cheapest.
+
     With --search: tensor parallelism of each role and replicas that serve the highest rate with
     --budget-accelerators, or the fewest that serve --rate; over the built-in profiles and the tables in
     $TANDEM_DATA/profiles.
@@ -93,7 +102,12 @@ def run(
         ttft_s=options.seconds("--ttft", ttft),
         tpot_s=options.seconds("--tpot", tpot),
         attainment=options.share("--attainment", attainment),
+        tiers=mixture.tiers(ttft_tier),
     )
+    asked = mixture.classes(request_class, slo)
+    if policy != by_policy.TANDEM or param or find:
+        whose = "--search" if find else policy
+        mixture.only_for_tandem(whose, ttft_tier=ttft_tier, **{"class": request_class}, pool=pool)
     lengths = load.Lengths(input_tokens=isl, output_tokens=osl, input_cv=isl_cv, output_cv=osl_cv)
     if find:
         search.only(profile=profile, policy=None if policy == by_policy.TANDEM else policy)
@@ -120,15 +134,18 @@ def run(
         slo=slo,
         roles=MappingProxyType(
             {
-                role: RoleSpec(profile=engine, min_replicas=low, max_replicas=high)
+                role: mixture.pools(
+                    pool, role, RoleSpec(profile=engine, min_replicas=low, max_replicas=high)
+                )
                 for role, (low, high) in bounds.items()
             }
         ),
+        classes=mixture.in_spec(asked),
         ratio=RatioBounds(
             lowest=options.ratio("--ratio-min", ratio_min),
             highest=options.ratio("--ratio-max", ratio_max),
         ),
-        budget=Budget(accelerators=budget_accelerators),
+        budget=Budget(accelerators=budget_accelerators, cost_per_hour=budget_cost),
         policy=policy,
         parameters=MappingProxyType(parameters),
     )
@@ -137,12 +154,13 @@ def run(
     if policy != by_policy.TANDEM or parameters:
         by_policy.run(demand, spec, is_profiled=profile is not None, as_json=as_json)
         return
+    demand = mixture.in_demand(demand, asked)
     check_slo(demand, spec, FLAGS)
     sizing = size(demand, spec)
     if as_json:
-        typer.echo(json.dumps(answer.as_json(sizing, spec)))
+        typer.echo(json.dumps(answer.as_json(sizing)))
     else:
-        answer.show(sizing, spec)
+        answer.show(sizing)
 
 
 FLAGS = MappingProxyType(  # under which the user knows the fields of a spec
@@ -155,5 +173,9 @@ FLAGS = MappingProxyType(  # under which the user knows the fields of a spec
         "ratio.min": "--ratio-min",
         "ratio.max": "--ratio-max",
         "budget.accelerators": "--budget-accelerators",
+        "budget.costPerHour": "--budget-cost",
+        "slo.tiers": "--ttft-tier",
+        "classes": "--class",
+        "classes.share": "--class",
     }
 )

@@ -32,11 +32,9 @@ def demand(
     *, rate: float | None, lengths: Lengths, arrival_cv: float | None, trace: Path | None
 ) -> Demand:
     """The demand of the flags, or of the trace where they leave it open."""
-    for flag, value in (("--isl-cv", lengths.input_cv), ("--osl-cv", lengths.output_cv)):
-        _variation(flag, value)
     ca2 = 1.0 if arrival_cv is None else _variation("--arrival-cv", arrival_cv) ** 2
     if trace is None:
-        return Demand(rate_rps=_rate(rate), lengths=_stated(lengths), arrival_ca2=ca2)
+        return Demand(rate_rps=_rate(rate), lengths=stated(lengths), arrival_ca2=ca2)
     _only_one(lengths)
     read = read_trace(trace)
     return Demand(
@@ -54,7 +52,10 @@ def _rate(rate: float | None) -> float:
     return options.positive("--rate", rate)
 
 
-def _stated(lengths: Lengths) -> LengthMix:
+def stated(lengths: Lengths) -> LengthMix:
+    """Lognormal lengths of these means and variations."""
+    _variation("--isl-cv", lengths.input_cv)
+    _variation("--osl-cv", lengths.output_cv)
     tokens = []
     for flag, value in (("--isl", lengths.input_tokens), ("--osl", lengths.output_tokens)):
         if value is None or not 1 <= value <= MOST_TOKENS:

@@ -16,7 +16,7 @@ from tandem.perf.truth import NAMES as TRUTHS
 from tandem.planner.spec import FleetSpec, Slo
 from tandem.simulator.features import ClusterFeatures, EngineFeatures, Handover
 from tandem.simulator.scenario import CLOSED, KERNELS, Scenario
-from tandem.traces.load_names import LOADS
+from tandem.traces.names import LOADS
 
 if TYPE_CHECKING:
     from tandem.simulator.result import Result

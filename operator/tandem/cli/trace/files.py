@@ -1,4 +1,7 @@
-"""What all sub-commands share: where traces come from and go to, and the line that says so."""
+"""What all sub-commands share: where traces come from and go to, and the line that says so.
+
+What needs NumPy is imported where it is used, here and in every sub-command: help starts without it.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,10 +10,8 @@ import typer
 
 from tandem.cli import options
 from tandem.errors import InvalidInputError
-from tandem.traces.load_names import LOADS
 from tandem.traces.model import Trace
-from tandem.traces.named import load
-from tandem.traces.write import NAMES, check_name, write_trace
+from tandem.traces.names import FILE_NAMES, LOADS
 
 FIELD = "TRACE"
 Source = Annotated[
@@ -20,18 +21,22 @@ Source = Annotated[
         help=f"A trace file of any format, or a built-in load: {', '.join(LOADS)}.",
     ),
 ]
-Out = Annotated[Path, typer.Option(help=f"The file to write: {NAMES}.")]
+Out = Annotated[Path, typer.Option(help=f"The file to write: {FILE_NAMES}.")]
 Seed = Annotated[int, typer.Option(help="Of all that is random.")]
 
 
 def read(source: str, seed: int, out: Path | None = None) -> Trace:
     """The trace to work on; what is wrong with the output's name or the seed is told before."""
+    from tandem.traces.named import load  # noqa: PLC0415
+
     ready(seed, out)
     return load(source, FIELD, seed)
 
 
 def ready(seed: int, out: Path | None) -> None:
     """Refuse a seed or an output that can't be, before any work is done."""
+    from tandem.traces.write import check_name  # noqa: PLC0415
+
     if seed < 0:
         raise InvalidInputError("--seed", seed, "0 or more")
     if out is not None:
@@ -41,6 +46,8 @@ def ready(seed: int, out: Path | None) -> None:
 
 def write(trace: Trace, out: Path) -> None:
     """Write the trace; say what was written, and what of it the format can't carry."""
+    from tandem.traces.write import write_trace  # noqa: PLC0415
+
     lost = write_trace(trace, out)
     typer.echo(f"wrote {out}: {told(trace)}")
     if lost:

@@ -6,7 +6,6 @@ import typer
 
 from tandem.api import duration
 from tandem.cli.trace import files
-from tandem.traces.arrange import jitter as jittered
 
 
 def run(
@@ -17,5 +16,7 @@ def run(
     seed: files.Seed = 1,
 ) -> None:
     """Move each arrival by normal noise, reflected at both ends; a session moves as a whole."""
+    from tandem.traces.arrange import jitter as jittered  # noqa: PLC0415
+
     by_s = duration.seconds(by, "--by")
     files.write(jittered(files.read(source, seed, out), by_s, seed), out)

@@ -8,7 +8,6 @@ import typer
 
 from tandem.cli import options
 from tandem.cli.trace import files
-from tandem.traces.statistics import statistics
 
 
 def run(
@@ -22,6 +21,7 @@ def run(
 ) -> None:
     """Tell how fast, how bursty, how long and how alike the requests of a trace are."""
     from tandem.cli.trace import table  # noqa: PLC0415 - Rich takes as long as all else of this command
+    from tandem.traces.statistics import statistics  # noqa: PLC0415
 
     options.writable("--plot", plot)
     trace = files.read(source, seed)

@@ -6,7 +6,6 @@ import typer
 
 from tandem.api import duration
 from tandem.cli.trace import files
-from tandem.traces.arrange import shift as shifted
 
 
 def run(
@@ -17,5 +16,7 @@ def run(
     seed: files.Seed = 1,
 ) -> None:
     """Move all requests; what passes the trace's end comes at its start."""
+    from tandem.traces.arrange import shift as shifted  # noqa: PLC0415
+
     by_s = duration.seconds(by, "--by")
     files.write(shifted(files.read(source, seed, out), by_s), out)

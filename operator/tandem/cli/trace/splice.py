@@ -7,9 +7,7 @@ import typer
 from tandem.cli import options
 from tandem.cli.trace import files
 from tandem.errors import InvalidInputError
-from tandem.traces.arrange import mix as mixed
-from tandem.traces.arrange import splice as spliced
-from tandem.traces.load_names import LOADS
+from tandem.traces.names import LOADS
 
 _TWO = 2
 _Sources = Annotated[
@@ -34,6 +32,9 @@ def run(
     seed: files.Seed = 1,
 ) -> None:
     """Put traces one after the other, or fade between two, such as long prompts and long answers."""
+    from tandem.traces.arrange import mix as mixed  # noqa: PLC0415
+    from tandem.traces.arrange import splice as spliced  # noqa: PLC0415
+
     fade_s = None if mix is None else options.seconds("--mix", mix)
     if fade_s is not None and len(sources) != _TWO:
         raise InvalidInputError("--mix", mix, f"used with two traces, not {len(sources)}")

@@ -6,8 +6,6 @@ import typer
 
 from tandem.cli.trace import files
 from tandem.errors import InvalidInputError
-from tandem.traces.scale import at_rate
-from tandem.traces.scale import superpose as superposed
 
 
 def run(
@@ -21,6 +19,9 @@ def run(
     seed: files.Seed = 1,
 ) -> None:
     """Lay copies over each other, each shifted by its own random time and wrapped around the end."""
+    from tandem.traces.scale import at_rate  # noqa: PLC0415
+    from tandem.traces.scale import superpose as superposed  # noqa: PLC0415
+
     files.one_of_two("--copies", copies, "--rate", rate)
     trace = files.read(source, seed, out)
     if copies is not None:

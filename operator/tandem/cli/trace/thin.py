@@ -6,8 +6,6 @@ import typer
 
 from tandem.cli.trace import files
 from tandem.errors import InvalidInputError
-from tandem.traces.scale import at_rate
-from tandem.traces.scale import thin as thinned
 
 
 def run(
@@ -23,6 +21,9 @@ def run(
     seed: files.Seed = 1,
 ) -> None:
     """Keep each request, or whole session, with a probability; times stay as they are."""
+    from tandem.traces.scale import at_rate  # noqa: PLC0415
+    from tandem.traces.scale import thin as thinned  # noqa: PLC0415
+
     files.one_of_two("--keep", keep, "--rate", rate)
     trace = files.read(source, seed, out)
     if keep is not None:

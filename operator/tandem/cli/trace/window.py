@@ -7,7 +7,6 @@ import typer
 from tandem.api import duration as durations
 from tandem.cli import options
 from tandem.cli.trace import files
-from tandem.traces.scale import window as part
 
 
 def run(
@@ -19,6 +18,8 @@ def run(
     seed: files.Seed = 1,
 ) -> None:
     """Cut a part out of a trace; its time counts from the part's begin."""
+    from tandem.traces.scale import window as part  # noqa: PLC0415
+
     start_s = durations.seconds(start, "--from")
     duration_s = options.seconds("--duration", duration)
     files.write(part(files.read(source, seed, out), start_s, duration_s), out)

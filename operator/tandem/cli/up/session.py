@@ -17,16 +17,20 @@ from tandem.cli.up.engine import DRAIN_S, ChosenEngine
 from tandem.cli.up.history import History
 from tandem.cli.up.load import Player
 from tandem.cluster.local.addresses import LOOPBACK
+from tandem.cluster.local.decisions import FILE as DECISIONS
+from tandem.cluster.local.decisions import FileDecisions
 from tandem.cluster.local.fleet import LocalCluster
 from tandem.cluster.local.memory import FileStore
 from tandem.cluster.local.process import Process
 from tandem.cluster.ports import PodPhase
 from tandem.cluster.scrape import DirectScrape
+from tandem.controller.chronicle import Chronicle
 from tandem.controller.loop import FleetLoop, Tick
 from tandem.errors import TandemError
 from tandem.planner.spec import FleetSpec
 
 _GATEWAY_START_S = 30.0
+_EXPLAINED_EVERY_S = 10.0  # a file is cheap
 _RESTARTS = 2  # of one pod before the fleet is given up
 
 
@@ -98,6 +102,7 @@ async def _serve(
         metrics=metrics,
         spec=setting.spec,
         store=FileStore(setting.folder / "memory.json"),
+        chronicle=Chronicle(FileDecisions(setting.folder / DECISIONS), _EXPLAINED_EVERY_S),
         now_s=time.time,
         report=report,
     )

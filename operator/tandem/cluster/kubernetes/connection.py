@@ -64,6 +64,18 @@ class Connection:
         return Answer(response.status, json_object(text), _seconds(response.headers))
 
 
+def default_namespace() -> str:
+    """Of the kubeconfig's current context, as kubectl has it; `default` where none is named."""
+    from kubernetes.aio import config as its_config  # noqa: PLC0415 - takes a second
+
+    config: Any = its_config
+    try:
+        _, current = config.list_kube_config_contexts()
+    except config.ConfigException:
+        return "default"
+    return str((current.get("context") or {}).get("namespace") or "default")
+
+
 async def _client() -> Any:
     """A client that has read its credentials now."""
     from kubernetes.aio.client import ApiClient, Configuration  # noqa: PLC0415 - takes a second

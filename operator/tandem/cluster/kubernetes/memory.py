@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tandem.cluster.kubernetes.api import CONFIG_MAP, KubernetesApi
-from tandem.cluster.kubernetes.labels import of_fleet
+from tandem.cluster.kubernetes.config_map import of_the_fleet
 from tandem.planner.memory import from_json, to_json
 from tandem.planner.model import Memory
 
@@ -82,14 +82,8 @@ class ConfigMapStore:
                 f"the memory has {size} bytes, more than {MOST_BYTES}: the old one is kept"
             )
             return False
-        metadata = {
-            "name": self._name,
-            "namespace": self._namespace,
-            "labels": of_fleet(self._fleet),
-            "ownerReferences": [dict(self._owner)],
-        }
-        named = {"apiVersion": CONFIG_MAP.api_version, "kind": CONFIG_MAP.kind}
-        await self._api.apply({**named, "metadata": metadata, "data": {KEY: text}})
+        place = self._namespace, self._fleet, self._owner
+        await self._api.apply(of_the_fleet(self._name, *place, {KEY: text}))
         return True
 
     def _note(self, text: str) -> None:

@@ -50,7 +50,7 @@ def sized(memory: Memory, spec: FleetSpec, known: Mapping[str, Parameter]) -> Po
     lengths = from_cells(memory.cells)
     if lengths is None or not memory.rates:
         return None
-    history = History(memory.rates)
+    history = History.of(memory.rates)
     ends_s = np.arange(history.end_s, history.end_s - max(history.span_s, 1e-9), -STEP_S)
     rates = history.rates_rps(ends_s, BUSY_S)
     if not np.isfinite(rates).any():

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from tandem.api.role import Role
 from tandem.errors import InvalidInputError
+from tandem.planner.forecast import Forecast
 from tandem.planner.model import Memory, RunnerUp
 from tandem.planner.observation import Observation
 from tandem.planner.spec import FleetSpec
@@ -22,10 +23,13 @@ class Proposal:
         notes: what concerns the fleet as a whole.
         ideal: the wish before the policy itself heeded bounds, ratio and budget.
         runner_up: the next best pair.
+        goal: the share of requests that fewer replicas must still serve within the SLO, as far as the model
+            knows, before any go; 0 lets them go unasked.
         hold_s: the least time over which a lower wish must stand before it is followed.
         facts: numbers of the policy's own, finite; the next tick finds these and no others in its memory.
         switches: ready pods that change their role, (from, to) each; `wishes` are those afterwards.
         warm: pods per role that stand by, started, beside the wishes.
+        expected: what is forecast for each role, of a policy that forecasts.
 
     """
 
@@ -34,13 +38,21 @@ class Proposal:
     notes: tuple[str, ...] = ()
     ideal: Mapping[Role, int] = field(default_factory=lambda: MappingProxyType({}))
     runner_up: RunnerUp | None = None
+    goal: float = 0.0
     hold_s: float = 0.0
     facts: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     switches: tuple[tuple[Role, Role], ...] = ()
     warm: Mapping[Role, int] = field(default_factory=lambda: MappingProxyType({}))
+    expected: Mapping[Role, Forecast] = field(default_factory=lambda: MappingProxyType({}))
 
 
 Decide = Callable[[Observation, Memory, FleetSpec], Proposal]
+Grown = Callable[[Mapping[str, float], float], Mapping[str, float]]
+
+
+def as_they_are(facts: Mapping[str, float], growth: float) -> Mapping[str, float]:  # noqa: ARG001
+    """Facts that do not hang on how many requests came."""
+    return facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +102,7 @@ class Policy:
         own_order: the queue order that its source serves with, of `routing.orders`.
         needs_traffic: without figures it can only stand still.
         instead_of_profile: parameters that together tell all that it would read off an engine profile.
+        grown: its facts as they would be if so many times as many requests had come.
 
     """
 
@@ -103,6 +116,7 @@ class Policy:
     own_order: str = "fcfs"
     needs_traffic: bool = True
     instead_of_profile: tuple[str, ...] = ()
+    grown: Grown = as_they_are
 
     def check(self, given: Mapping[str, float]) -> None:
         """Refuse parameters that the policy does not know, or out of range."""

@@ -101,7 +101,7 @@ def stepped(
 
 def _loads(memory: Memory, spec: FleetSpec, lengths: LengthMix) -> Mapping[Role, float]:
     """Replicas that the busiest ten minutes of the last hour fill."""
-    history = History(memory.rates)
+    history = History.of(memory.rates)
     ends_s = np.arange(history.end_s, history.end_s - max(history.span_s, 1e-9), -STEP_S)
     rates = history.rates_rps(ends_s, BUSY_S)
     busiest = float(np.nanmax(rates)) if np.isfinite(rates).any() else 0.0

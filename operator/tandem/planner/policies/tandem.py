@@ -1,16 +1,20 @@
 """`tandem`: our own. The queueing model, asked about the demand that will be there when a pod is.
 
 1. Times of engines as this fleet takes them, not as their profile tells (`planner.calibration`).
-2. A rate to be ready for within each role's lead time: a distance to the level and a standing reserve,
-   chosen by playing the last hour back (`planner.forecast`).
+2. A rate to be ready for within each role's lead time and the age of figures: a predictor (the level, its
+   trend, a season), a distance to it and a standing reserve, chosen by playing the last hour back
+   (`planner.forecast`).
 3. The cheapest pair that meets the SLO at that rate, by the three queues in tandem, with as much of the
    error budget as the misses of users leave (`planner.feedback`). Decode is eased less than prefill: with
    feasible-first order a prefill pod too few costs the excess, a decode pod too few every TPOT.
 4. Queued prefill work that the pods in hand will not have done a lead time from now adds prefill, unless
    it waits for decode.
 5. Decode is partly known: residents that are already there need room, whatever the forecast says.
-6. For two lead times after the start only what the level itself needs is added and nothing is taken;
-   later nothing is taken that was wished for within the last two lead times.
+6. A model that tells less of misses than users see is given head-room; one that is far off is set aside
+   for bands of use until it is right again (`planner.trust`, `planner.bands`).
+7. For two lead times after the start only what the level and a rise that no noise explains need is added
+   and nothing is taken; later nothing is taken that was wished for within the last two lead times, or that
+   the present needs.
 
 Source: this project (docs/concepts/queueing-model.md). Aggressiveness: `shortage`. Fails where demand rises
 faster than pods start and nothing like it was seen within the hour: only a floor of replicas meets that.
@@ -21,14 +25,16 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from tandem.api.role import Role
-from tandem.planner import evidence, feedback
+from tandem.planner import bands, evidence, feedback
+from tandem.planner import trust as trusts
 from tandem.planner.calibration import calibrated
 from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, LengthMix, from_cells
 from tandem.planner.evidence import Need
 from tandem.planner.feedback import Ease
-from tandem.planner.forecast import Forecast, forecast
+from tandem.planner.forecast import FRESH, Forecast, forecast
 from tandem.planner.model import Memory
 from tandem.planner.observation import Observation
+from tandem.planner.playback import Rule
 from tandem.planner.policies import state
 from tandem.planner.policies.proposal import (
     Aggressiveness,
@@ -74,8 +80,9 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
     """The pair for what will come; as it is while nothing is known of arrivals or lengths."""
     spec = calibrated(spec, memory)
     ease = state.recalled(Ease, "ease", memory.facts, Ease())
+    trust, window = trusts.observed(*trusts.recalled(memory), observation, memory, spec)
     lengths = from_cells(memory.cells)
-    expected = _expected(memory, spec, ease)
+    expected = _expected(memory, spec, ease, observation.now_s)
     if lengths is None or expected is None:
         why = "no arrivals seen yet" if expected is None else "no request has finished yet"
         return replace(
@@ -83,14 +90,17 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
         )
     tandem = Tandem(Demand(rate_rps=expected[Role.PREFILL].level_rps, lengths=lengths), spec)
     unreachable = 1 - tandem.attainment(UNLIMITED, UNLIMITED)
-    ease = feedback.observed(ease, observation, spec, unreachable)
+    lasts_s = spec.slo.ttft_s + lengths.mean_output * spec.slo.tpot_s
+    ease = feedback.observed(ease, observation, spec, unreachable, lasts_s)
     strict = replace(ease, doublings=min(ease.doublings, DECODE_EASE))
     specs = {
         Role.PREFILL: feedback.eased(spec, ease, unreachable),
         Role.DECODE: feedback.eased(spec, strict, unreachable),
     }
     starts = _is_starting(observation, memory, spec)
-    sizings = _sizings(expected, lengths, memory, specs, growth=ease.growth, level_only=starts)
+    sizings = _sizings(
+        expected, lengths, memory, specs, growth=ease.growth * trust.widening, sure_only=starts
+    )
     needs = {
         Role.PREFILL: evidence.backlog(observation, spec, tandem),
         Role.DECODE: evidence.residents(observation, spec, tandem),
@@ -99,28 +109,45 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
         role: max(need.replicas, current(observation, role) if starts else 0)
         for role, need in needs.items()
     }
-    return Proposal(
+    proposal = Proposal(
         wishes={role: max(sizings[role].replicas[role], least[role]) for role in Role},
         ideal={role: max(sizings[role].ideal[role], least[role]) for role in Role},
         reasons={role: _reason(expected[role], sizings[role], needs[role], role) for role in Role},
         notes=_notes(sizings[Role.PREFILL], starts=starts),
         runner_up=sizings[Role.PREFILL].runner_up,
+        goal=specs[Role.PREFILL].slo.attainment,
         hold_s=HOLD * _lead_s(spec),
-        facts=state.facts(ease=ease),
+        facts=state.facts(
+            ease=ease,
+            trust=trust,
+            window=window,
+            **{str(role): each.rule for role, each in expected.items()},
+        ),
+        expected=expected,
     )
+    return bands.instead(proposal, observation, spec, why) if (why := trust.why_not) else proposal
 
 
-def _expected(memory: Memory, spec: FleetSpec, ease: Ease) -> Mapping[Role, Forecast] | None:
+def _expected(
+    memory: Memory, spec: FleetSpec, ease: Ease, now_s: float
+) -> Mapping[Role, Forecast] | None:
     """The forecast at each role's lead time, which roles may share; None before arrivals were seen."""
     leads_s = {role: spec.roles[role].lead_time_s for role in Role}
+    age_s = max(now_s - memory.rates[-1][0], 0.0) if memory.rates else 0.0
+    before = {
+        lead_s: state.recalled(Rule, str(role), memory.facts, FRESH)
+        for role, lead_s in leads_s.items()
+    }
     expected = {
         lead_s: forecast(
             memory.rates,
             window_s=WINDOW * _lead_s(spec),
-            lead_s=lead_s,
+            lead_s=lead_s + age_s,
             hold_s=HOLD * _lead_s(spec),
             shortage=parameter(spec, PARAMETERS, "shortage") * 2.0**ease.doublings,
             prior=parameter(spec, PARAMETERS, "spread"),
+            dispersion=min(memory.dispersion, MOST_ARRIVAL_CA2),
+            before=before[lead_s],
         )
         for lead_s in sorted(set(leads_s.values()))
     }
@@ -135,12 +162,12 @@ def _sizings(
     specs: Mapping[Role, FleetSpec],
     *,
     growth: float,
-    level_only: bool,
+    sure_only: bool,
 ) -> Mapping[Role, Sizing]:
     """The answer at each role's own rate and aim; roles that have both in common share it."""
     ca2 = min(memory.dispersion, MOST_ARRIVAL_CA2)
     rates = {
-        role: growth * (e.level_rps if level_only else e.rate_rps) for role, e in expected.items()
+        role: growth * (e.sure_rps if sure_only else e.rate_rps) for role, e in expected.items()
     }
     asked = {role: (rate_rps, specs[role].slo) for role, rate_rps in rates.items()}
     answers: dict[tuple[float, Slo], Sizing] = {}
@@ -182,6 +209,14 @@ def _notes(sizing: Sizing, *, starts: bool) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def grown(facts: Mapping[str, float], growth: float) -> Mapping[str, float]:
+    """The choices of the forecast at so many times the arrivals: rates grow alike, moves as their roots."""
+    factors = {"most_rps": growth, "reserve_rps": growth, "move": growth**0.5}
+    return {
+        name: value * factors.get(name.rpartition(".")[2], 1.0) for name, value in facts.items()
+    }
+
+
 POLICY = Policy(
     decide=decide,
     source="this project, docs/concepts/queueing-model.md",
@@ -191,5 +226,6 @@ POLICY = Policy(
     ),
     fails_where="a rise faster than a cold start, the first of its kind within the hour",
     parameters=PARAMETERS,
+    grown=grown,
     own_order="feasible-first",
 )

@@ -29,7 +29,7 @@ def recent(memory: Memory, window_s: float) -> Demand | None:
     lengths = from_cells(memory.cells)
     if lengths is None or not memory.rates:
         return None
-    history = History(memory.rates)
+    history = History.of(memory.rates)
     longest_s = max(window_s, memory.rates[-1][1])
     rate_rps = float(history.rates_rps(np.array([history.end_s]), longest_s)[0])
     return Demand(rate_rps=rate_rps, lengths=lengths) if np.isfinite(rate_rps) else None

@@ -22,7 +22,7 @@ from functools import cached_property, lru_cache
 from math import inf
 
 import numpy as np
-from scipy.special import gammaincc, gammaincinv
+from scipy.special import gammaincinv
 
 from tandem.perf.engine_profile import EngineProfile
 from tandem.planner.demand import RECENT, Floats, LengthMix
@@ -31,7 +31,7 @@ from tandem.planner.queueing.prefill import PrefillWork
 
 LOST = 0.1  # of a port, at full use of the other end
 PARTS = 5  # into which the excess of a transfer is divided where its spread is to be seen
-LEAST_PINNED = 0.2  # of prefill's room for KV: where less is pinned on average, nobody is held up
+SEEN = 0.005  # of a TTFT target: transfers that add less are taken at their mean
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,6 +45,7 @@ class LinkWork:
         service_s: S of each point, behind which a pushed transfer hides.
         push_layers: 0 where KV is pulled when the prompt is whole.
         domain_ports: ports that the domain's shared capacity serves at once; infinite without a limit.
+        loading_token_s: token-seconds of decode's KV that a request holds while it comes over an idle link.
 
     """
 
@@ -54,6 +55,7 @@ class LinkWork:
     service_s: Floats
     push_layers: int
     domain_ports: float
+    loading_token_s: float
 
     @cached_property
     def overlap(self) -> float:
@@ -91,6 +93,7 @@ def work(profile: EngineProfile, lengths: LengthMix, prefill: PrefillWork) -> Li
     per_token_s = profile.kv.bytes_per_token / transfer.bandwidth_bytes_per_s
     alone_s = transfer.latency_s + per_token_s * lengths.input_tokens
     domain = transfer.domain_bytes_per_s
+    loading_s = np.maximum(alone_s, prefill.service_s) if transfer.push_layers else alone_s
     return LinkWork(
         alone_s=alone_s,
         mean_s=float(lengths.weights @ alone_s),
@@ -98,13 +101,16 @@ def work(profile: EngineProfile, lengths: LengthMix, prefill: PrefillWork) -> Li
         service_s=prefill.service_s,
         push_layers=transfer.push_layers,
         domain_ports=domain / transfer.bandwidth_bytes_per_s if domain else inf,
+        loading_token_s=float(lengths.weights @ (lengths.input_tokens * loading_s)),
     )
 
 
 def state(
-    work: LinkWork, rate_rps: float, prefills: int, decodes: int, prefill_s: float = 0.0
+    work: LinkWork, rate_rps: float, prefills: int, decodes: float, prefill_s: float = 0.0
 ) -> LinkState:
     """Ports of so many pods; `prefill_s` is a mean prefill, 0 where senders do not matter."""
+    if not decodes:
+        return LinkState(use=inf, excess=inf, spread2=1.0)
     busy_s = rate_rps * work.mean_s
     sends, takes, domain = busy_s / prefills, busy_s / decodes, busy_s / work.domain_ports
     apart = 1 - 1 / min(
@@ -139,20 +145,13 @@ def exposed_s(work: LinkWork, excess: float | Floats) -> Floats:
     return np.maximum(whole_s - work.service_s, whole_s / work.push_layers)
 
 
-def parts(spread2: float) -> Floats:
-    """Equally likely multiples of the mean that stand for a gamma variable of this variation."""
-    middles = (np.arange(PARTS) + 0.5) / PARTS
-    multiples = gammaincinv(1 / max(spread2, 1e-3), middles).astype(np.float64, copy=False)
-    mean_one: Floats = multiples / multiples.mean()
-    return mean_one
+def cases_s(work: LinkWork, ports: LinkState, ttft_s: float) -> Floats:
+    """The same as equally likely cases of a transfer, shape (cases, points); one where none is to be seen.
 
-
-def held_up(pinned_tokens: float, prompt_tokens: float, room_tokens: float) -> float:
-    """Share of the time that a prefill pod has no room for a prompt beside the KV pinned there.
-
-    How many prompts are pinned is a Poisson variable (M/G/∞), their KV taken as a gamma variable;
-    `prompt_tokens` is E[L²]/E[L], and the room is what is left beside the prompt that shall begin.
+    The excess is taken as a gamma variable.
     """
-    if pinned_tokens == inf or room_tokens <= 0:
-        return 1.0
-    return float(gammaincc(pinned_tokens / prompt_tokens, room_tokens / prompt_tokens))
+    if not SEEN * ttft_s < ports.excess * work.mean_s < inf:
+        return exposed_s(work, ports.excess)[None]
+    middles = (np.arange(PARTS) + 0.5) / PARTS
+    multiples = gammaincinv(1 / max(ports.spread2, 1e-3), middles).astype(np.float64, copy=False)
+    return exposed_s(work, ports.excess * (multiples / multiples.mean())[:, None])

@@ -22,12 +22,20 @@ from tandem.traces.read import read_trace
 from tandem.traces.scale import at_rate, window
 
 FIRST_SEED = 1
-_KEPT = 2  # traces a process remembers: jobs of one trace come one after the other
+_KEPT_REQUESTS = 1_000_000  # of traces that a process remembers, 0.2 GB: jobs of several take turns
+_kept: dict[tuple[Load, int], Trace] = {}  # the one that was asked for last at the end
 
 
-@lru_cache(maxsize=_KEPT)
 def trace(load: Load, seed: int) -> Trace:
-    """What arrives."""
+    """What arrives; remembered, with those asked for lately."""
+    arriving = _kept.pop((load, seed), None) or _arriving(load, seed)
+    _kept[load, seed] = arriving
+    while len(_kept) > 1 and sum(len(each.requests) for each in _kept.values()) > _KEPT_REQUESTS:
+        del _kept[next(iter(_kept))]
+    return arriving
+
+
+def _arriving(load: Load, seed: int) -> Trace:
     if not load.path:
         return _cut(_drawn(load, seed), load)
     cut = _cut(_read(load.path, load.digest), load)

@@ -39,6 +39,7 @@ def scenario(job: Job) -> Scenario:
     """What the simulator is asked."""
     spec = fleet_spec(job.case.conditions, job.policy, job.parameters)
     prefill, decode = job.start or start(job.case)
+    sees_nothing = job.policy == SCHEDULE
     trace = arrivals.trace(job.case.load, job.case.seed)
     return Scenario(
         trace=trace,
@@ -46,11 +47,13 @@ def scenario(job: Job) -> Scenario:
         replicas={Role.PREFILL: prefill, Role.DECODE: decode},
         planner=_planner(job),
         order=job.order,
-        scrape_age_s=0.0 if job.policy == SCHEDULE else job.case.conditions.scrape_age_s,
+        scrape_age_s=0.0 if sees_nothing else job.case.conditions.scrape_age_s,
         drain_s=job.case.conditions.drain_s,
         seed=job.case.seed,
         engines=EngineFeatures(prefix_block_tokens=block_tokens(trace) or 0),
-        cluster=ClusterFeatures(start_spread=job.case.conditions.start_spread),
+        cluster=ClusterFeatures(
+            start_spread=job.case.conditions.start_spread, missed_scrapes=float(sees_nothing)
+        ),
         times=times(job.case.conditions),
     )
 

@@ -52,6 +52,7 @@ class League:
                 bounds=entry.bounds if entry.parameter else (0.0, 0.0),
                 target=conditions.attainment,
                 halvings=self.halvings,
+                default=entry.default,
             )
             yield sweep.search(), sweep.most
 

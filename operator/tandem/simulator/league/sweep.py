@@ -1,6 +1,8 @@
 """The sweep of a policy's one parameter: values it names, then halving where the target lies between.
 
-All seeds of a value are played together. Where no value reaches the target, or all do, the end of the
+All seeds of a value are played together. The outermost values are played only where the target lies on
+their side of the others: what is leaner than a value that misses, or costs more than one that meets, says
+nothing of the GPU-hours at the target. Where no value reaches the target, or all do, the end of the
 parameter's range on that side is tried once; where two neighbours lie around it, the middle between them,
 until their GPU-hours are within a hundredth or the halvings are used up.
 """
@@ -19,7 +21,8 @@ _DIGITS = 4  # of a halved value: enough to tell them apart, and people can type
 class Sweep:
     """What is swept, and how it went so far (`found`: value -> attainment, GPU-hours over the seeds).
 
-    `jobs` gives a value's runs, one a seed; None is the policy's default.
+    `jobs` gives a value's runs, one a seed; None is the policy's default, whose value is `default` where
+    it has one. `values` go from lean to generous.
     """
 
     jobs: Callable[[float | None], Sequence[Job]]
@@ -27,6 +30,7 @@ class Sweep:
     bounds: tuple[float, float]
     target: float
     halvings: int
+    default: float | None = None
     found: dict[float, tuple[float, float]] = field(default_factory=dict)
 
     @property
@@ -35,8 +39,9 @@ class Sweep:
         return (1 + len(self.values) + self.halvings) * len(self.jobs(None))
 
     def search(self) -> Generator[Sequence[Task], Sequence[Done], None]:
-        """The default and the values at once, then halvings."""
-        yield from self._play((None, *self.values))
+        """The default and the inner values at once, the ends where they matter, then halvings."""
+        yield from self._play((None, *self.values[1:-1]))
+        yield from self._play(self._ends())
         for _ in range(self.halvings if self.values else 0):
             value = self._next()
             if value is None or value in self.found:
@@ -47,18 +52,26 @@ class Sweep:
         self, values: Sequence[float | None]
     ) -> Generator[Sequence[Task], Sequence[Done], None]:
         asked = [(value, job) for value in values for job in self.jobs(value)]
-        results = yield [job for _, job in asked]
+        results = (yield [job for _, job in asked]) if asked else ()
         runs = [
             (value, result)
             for (value, _), result in zip(asked, results, strict=True)
             if isinstance(result, Played)
         ]
         for value in values:
-            if value is not None:
+            meant = self.default if value is None else value
+            if meant is not None and self.values:
                 own = [result for of, result in runs if of == value]
                 means = (sum(getattr(r, name) for r in own) / len(own) for name in _MEANT)
                 attainment, gpu_hours = means
-                self.found[value] = (attainment, gpu_hours)
+                self.found[meant] = (attainment, gpu_hours)
+
+    def _ends(self) -> tuple[float, ...]:
+        """The lean end where all meet the target, the generous one where none does; both before any."""
+        met = {attainment >= self.target for attainment, _ in self.found.values()}
+        lean = self.values[:1] if False not in met else ()
+        generous = self.values[-1:] if True not in met else ()
+        return tuple(end for end in (*lean, *generous) if end not in self.found)
 
     def _next(self) -> float | None:
         """The value to try next; None where no more would tell more."""

@@ -1,0 +1,163 @@
+"""Playback: which rule would have been cheapest over the hour that was seen, time running forth and back.
+
+A rule is a predictor, a distance m and a reserve R: what it readies is max((√x + m)², R), held for as long
+as a lower wish has to stand. Of those that leave no more than a share of all arrivals beyond what is ready
+the one counts that would have cost least. Persistence stands unless another beats it clearly.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tandem.planner.demand import Floats
+from tandem.planner.history import History
+from tandem.planner.predictors import PREDICTORS, Terms, level
+
+# m as shares of the root of the mean rate, and R as quantiles of the rates that were seen.
+MOVES = np.array([0.0, 0.02, 0.05, 0.08, 0.12, 0.17, 0.23, 0.3, 0.4, 0.55, 0.75, 1.0])
+RESERVES = np.array([0.0, 0.5, 0.75, 0.85, 0.92, 0.96, 0.98, 1.0])
+CLEARLY = 0.95  # of what persistence costs, or leaves short where nothing meets the aim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A choice, all numbers so that it can be remembered.
+
+    Attributes:
+        chosen_s: when; before the first one below all times.
+        predictor: its place among `PREDICTORS`.
+        move: m, in roots of a rate.
+        reserve_rps: R.
+        most_rps: what came most, which neither m nor R goes beyond.
+        period_s: of a season, 0 where none was seen.
+
+    """
+
+    chosen_s: float = -1e12
+    predictor: float = 0.0
+    move: float = 0.0
+    reserve_rps: float = 0.0
+    most_rps: float = 0.0
+    period_s: float = 0.0
+
+    def predicted(self, history: History, at_s: Floats, terms: Terms) -> Floats:
+        """Roots of rates, as the predictor tells them; the level where it knows nothing."""
+        told = PREDICTORS[int(self.predictor) % len(PREDICTORS)](history, at_s, terms)
+        return np.where(np.isfinite(told), told, level(history, at_s, terms))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Looks, `step_s` apart, from the asking to Ready (`lag`) and for which a lower wish stands (`hold`)."""
+
+    step_s: float
+    lag: int
+    hold: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Path:
+    """A history with the moments that are played back, newest first, and the rates that came until them."""
+
+    history: History
+    at_s: Floats
+    seen: Floats
+
+    @classmethod
+    def over(cls, history: History, at_s: Floats, step_s: float) -> "Path":
+        """The path over these moments."""
+        return cls(history, at_s, np.nan_to_num(history.rates_rps(at_s, step_s), nan=0.0))
+
+    def backwards(self, step_s: float) -> "Path":
+        """The same with time running back."""
+        return Path(self.history.backwards(), step_s - self.at_s[::-1], self.seen[::-1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Played:
+    """Share of arrivals beyond what was ready, and the mean of that; by (m, R)."""
+
+    short: Floats
+    cost: Floats
+
+    def best(self, shortage: float) -> tuple[int, int]:
+        """The cheapest that leaves so little short; where none does, the one that leaves least."""
+        worth = np.where(self.short <= shortage, self.cost, np.inf)
+        if not np.isfinite(worth).any():
+            worth = self.short + 1e-9 * self.cost
+        row, column = np.unravel_index(int(np.argmin(worth)), worth.shape)
+        return int(row), int(column)
+
+
+def choose(path: Path, terms: Terms, pace: Pace, shortage: float) -> Rule:
+    """The rule for what comes next."""
+    paths = (path, path.backwards(pace.step_s))
+    moves, reserves = MOVES * np.sqrt(path.seen.mean()), np.quantile(path.seen, RESERVES)
+    chosen, best = Rule(), (np.inf, np.inf)
+    for place in range(len(PREDICTORS)):
+        played = _played(paths, place, terms, pace, (moves, reserves))
+        if played is None:
+            continue
+        row, column = played.best(shortage)
+        found = float(played.short[row, column]), float(played.cost[row, column])
+        if place and not _beats(found, best, shortage):
+            continue
+        best = found
+        chosen = Rule(
+            chosen_s=path.history.end_s,
+            predictor=float(place),
+            move=float(moves[row]),
+            reserve_rps=float(reserves[column]),
+            most_rps=float(path.seen.max()),
+            period_s=terms.period_s,
+        )
+    return chosen
+
+
+def ready(
+    roots: Floats, move: Floats | float, reserve_rps: Floats | float, most_rps: float
+) -> Floats:
+    """Rates to be ready for: only a predictor goes beyond what was seen, no distance and no reserve."""
+    limit = np.maximum(most_rps, roots**2)
+    rates: Floats = np.minimum(np.maximum((roots + move) ** 2, reserve_rps), limit)
+    return rates
+
+
+def _beats(one: tuple[float, float], other: tuple[float, float], shortage: float) -> bool:
+    """Whether (short, cost) is clearly better: cheaper where both meet the aim, else nearer to it."""
+    if one[0] <= shortage:
+        return other[0] > shortage or one[1] < CLEARLY * other[1]
+    return one[0] < CLEARLY * other[0]
+
+
+def _played(
+    paths: Sequence[Path], place: int, terms: Terms, pace: Pace, pairs: tuple[Floats, Floats]
+) -> Played | None:
+    """A predictor with every pair over the moments at which it knew something; None where at none."""
+    most_rps = float(paths[0].seen.max())
+    short, came, paid, count = np.zeros(()), 0.0, np.zeros(()), 0
+    for path in paths:
+        roots = PREDICTORS[place](path.history, path.at_s, terms)
+        known = np.isfinite(roots)
+        if not known[pace.lag :].any():
+            continue
+        roots = np.where(known, roots, 0.0)
+        of = ready(roots, pairs[0][:, None, None], pairs[1][:, None], most_rps)
+        held = _held(of, pace.hold)[..., pace.lag :]
+        seen = np.where(known[pace.lag :], path.seen[: len(path.seen) - pace.lag], 0.0)
+        short = short + np.maximum(seen - held, 0.0).sum(axis=-1)
+        paid = paid + held[..., known[pace.lag :]].sum(axis=-1)
+        came, count = came + float(seen.sum()), count + int(known[pace.lag :].sum())
+    return Played(short / max(came, 1e-9), paid / count) if count else None
+
+
+def _held(ready: Floats, hold: int) -> Floats:
+    """The most of each look and the `hold` before it, newest first: windows that double."""
+    held, width = ready.copy(), 1
+    hold = min(hold, held.shape[-1] - 1)
+    while width < hold + 1:
+        by = min(width, hold + 1 - width)
+        np.maximum(held[..., :-by], held[..., by:].copy(), out=held[..., :-by])
+        width += by
+    return held
