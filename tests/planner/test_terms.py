@@ -72,7 +72,7 @@ def test_what_replicas_hold_is_smoothed_over_a_part_of_a_life() -> None:
 
 
 def test_of_engines_that_were_replaced_a_guess_is_left() -> None:
-    light = terms.lightened(learnt((2.0, 2.0, 2.0), ROWS, 1000), 20.0)
+    light = terms.lightened(learnt((2.0, 2.0, 2.0), ROWS, 1000), terms.PRIOR_REQUESTS)
     assert terms.factors(light) == pytest.approx([1.5] * 3, rel=0.01)
     for turn in range(4):
         light = terms.learnt(light, ROWS[turn], 0.5, 50.0, keep=1.0)

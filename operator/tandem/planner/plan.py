@@ -42,10 +42,9 @@ def plan(
     observation: Observation, memory: Memory, spec: FleetSpec, *, predicts: bool = True
 ) -> Plan:
     """Remember, ask the policy, apply the limits, and predict, where anybody reads a prediction."""
-    found = course(observation, memory, spec)
+    found = course(observation, memory, spec, learns=predicts)
     proposal, clamps, memory = found.proposal, found.clamps, found.situation.memory
-    seen_spec = calibration.calibrated(spec, memory)
-    prediction = _prediction(memory, seen_spec, found.targets) if predicts else None
+    prediction = _prediction(memory, spec, found.targets) if predicts else None
     return Plan(
         roles={role: _decision(proposal, found.targets, clamps, role) for role in Role},
         memory=replace(with_wishes(found.situation, proposal.wishes), facts=dict(proposal.facts)),
@@ -59,11 +58,17 @@ def plan(
     )
 
 
-def course(observation: Observation, memory: Memory, spec: FleetSpec) -> Course:
-    """All that is decided; `situation` holds the memory after this look, and pods after switches."""
-    memory = memories.remember(observation, memory, spec.behavior.stale_after_s)
-    memory = calibration.observed(observation, memory, spec)
+def course(
+    observation: Observation, memory: Memory, spec: FleetSpec, *, learns: bool = True
+) -> Course:
+    """All that is decided; `situation` holds the memory after this look, and pods after switches.
+
+    Times of engines are learnt where the policy goes by them, or somebody else does.
+    """
     policy = named(spec.policy)
+    memory = memories.remember(observation, memory, spec.behavior.stale_after_s)
+    if learns or policy.learns:
+        memory = calibration.observed(observation, memory, spec)
     proposal = policy.decide(observation, memory, spec)
     situation = Situation(
         observation=observation,
@@ -154,4 +159,6 @@ def _reasons(proposal: Proposal, clamps: tuple[Clamp, ...]) -> tuple[str, ...]:
 def _prediction(memory: Memory, spec: FleetSpec, targets: Mapping[Role, int]) -> Prediction | None:
     """What the targets do with the arrivals of the last minute; None while nothing is known of them."""
     demand = recent(memory)
-    return None if demand is None else predict(demand, spec, targets)
+    if demand is None:
+        return None
+    return predict(demand, calibration.calibrated(spec, memory), targets)

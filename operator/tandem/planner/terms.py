@@ -20,7 +20,7 @@ import numpy as np
 
 from tandem.planner.model import Terms
 
-PRIOR_REQUESTS = 20.0  # that took what the profile says
+PRIOR_REQUESTS = 15.0  # that took what the profile says
 # Requests times squared shares: so much spread of rows before slopes have half their say. A tenth of it
 # tells steps better and plans worse: on one load of eight a decode pod too few costs 1.2 % of requests.
 RIDGE = 100.0

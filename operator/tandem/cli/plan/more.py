@@ -64,8 +64,8 @@ def lines(sizing: Sizing) -> Iterator[str]:
         yield f"One more {role}: {gained}, {worth.rate_rps:+.3g} requests/s within the SLO"
     relief = advice.relief(sizing)
     if relief is not None:
-        then = "nothing near" if relief.then == "none" else f"{relief.then} next"
-        yield f"To break {relief.bottleneck}: {relief.replicas} more {relief.role}; {then}"
+        then = "then none is near" if relief.then == "none" else f"then comes {relief.then}"
+        yield f"{relief.bottleneck} goes with {relief.replicas} more {relief.role}; {then}"
     if sizing.feasible:
         return
     nearest = _attainable(sizing)

@@ -102,6 +102,7 @@ class Policy:
         own_order: the queue order that its source serves with, of `routing.orders`.
         needs_traffic: without figures it can only stand still.
         instead_of_profile: parameters that together tell all that it would read off an engine profile.
+        learns: it goes by times of engines as they were seen (`planner.calibration`).
         grown: its facts as they would be if so many times as many requests had come.
 
     """
@@ -116,6 +117,7 @@ class Policy:
     own_order: str = "fcfs"
     needs_traffic: bool = True
     instead_of_profile: tuple[str, ...] = ()
+    learns: bool = False
     grown: Grown = as_they_are
 
     def check(self, given: Mapping[str, float]) -> None:

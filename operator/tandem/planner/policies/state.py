@@ -1,7 +1,7 @@
 """A policy's state between ticks: dataclasses of numbers, each under a name among the memory's facts."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any, TypeVar
 
 State = TypeVar("State")
@@ -18,7 +18,7 @@ def recalled(kind: type[State], name: str, facts: Mapping[str, float], fresh: St
 def facts(**states: Any) -> dict[str, float]:
     """States as facts, each under its name."""
     return {
-        f"{name}.{field}": value
+        f"{name}.{field.name}": getattr(state, field.name)
         for name, state in states.items()
-        for field, value in asdict(state).items()
+        for field in fields(state)
     }

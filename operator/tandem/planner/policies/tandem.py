@@ -226,6 +226,7 @@ POLICY = Policy(
     ),
     fails_where="a rise faster than a cold start, the first of its kind within the hour",
     parameters=PARAMETERS,
+    learns=True,
     grown=grown,
     own_order="feasible-first",
 )
