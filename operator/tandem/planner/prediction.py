@@ -76,7 +76,8 @@ def tpot_quantiles_s(tandem: Tandem, prefills: int, decodes: int) -> tuple[float
     long = weights * (tandem.lengths.output_tokens > 1)
     if not long.any():
         return (0.0,) * len(QUANTILES)
-    if not tandem.first_by_decode and stage.pool.admission.is_endless:
+    is_endless = stage.pool.admission.is_endless or stage.link.excess == inf
+    if is_endless and not tandem.first_by_decode:
         return (inf,) * len(QUANTILES)
     weight = long / long.sum()
     coarse = np.linspace(*_tpot_range_s(tandem, stage), TPOT_CELLS)

@@ -8,17 +8,15 @@ from math import inf
 from scipy.special import gammaincc
 
 from tandem.planner.demand import Floats, LengthMix
-from tandem.planner.queueing.wait import NO_WAIT, Wait
+from tandem.planner.queueing.wait import Wait
 
 LEAST = 0.2  # of a pod's room: where less is pinned on average, nobody is held up
 
 
 def tokens(lengths: LengthMix, rate_rps: float, transfer_s: Floats, admission: Wait) -> float:
     """KV that stays on prefill pods until decode has it, of the whole fleet."""
-    token_s = float(lengths.weights @ (lengths.input_tokens * transfer_s))
-    if admission is not NO_WAIT:
-        token_s += lengths.mean_input * admission.mean_s
-    return rate_rps * token_s
+    moving_s = float(lengths.weights @ (lengths.input_tokens * transfer_s))
+    return rate_rps * (moving_s + lengths.mean_input * admission.mean_s)
 
 
 def held_up(lengths: LengthMix, pinned_tokens: float, pods: int, kv_tokens: float) -> float:
