@@ -101,7 +101,7 @@ def engine_uids(fleet: Fleet) -> set[str]:
     ("status", "retry_after_s", "word"),
     [
         pytest.param(409, 0, "Conflict", id="409"),
-        pytest.param(429, 2, "TooManyRequests", id="429"),
+        pytest.param(429, 2, "TooManyRequests", id="429", marks=pytest.mark.full),
         pytest.param(500, 0, "InternalError", id="500", marks=pytest.mark.full),
     ],
 )

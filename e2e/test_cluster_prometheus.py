@@ -23,7 +23,8 @@ from tandem.dashboards.queries import queries
 pytestmark = pytest.mark.e2e
 
 LOAD = (5.0, 2000, 20)  # requests/s, tokens: by `tandem plan` 2 prefill and 1 decode
-LOAD_S, SETTLED_S = 28.0, 14.0
+LOAD_S, SETTLED_S = 24.0, 14.0
+BACK_S = 240.0  # a load is stood ready for, for 36 cold starts and ages of figures
 ENGINES = {"running.decode", "kvUsage.decode", "running.prefill", "kvUsage.prefill"}
 RULES = ROOT / "charts" / "tandem" / "rules" / "tandem.yaml"
 
@@ -148,7 +149,7 @@ def test_without_its_prometheus_a_fleet_is_held_and_goes_on_when_it_is_back(
 ) -> None:
     asking, direct = loaded.asking, loaded.direct
     for fleet in (asking, direct):
-        fleet.until("it is as before the load", lambda: fleet.replicas() == (1, 1))  # noqa: B023
+        fleet.until("it is as before the load", lambda: fleet.replicas() == (1, 1), BACK_S)  # noqa: B023
     loaded.stop()
     asking.until("it says that figures are missing", lambda: fresh(asking)["status"] == "False")
     load = steady(*LOAD)

@@ -11,10 +11,10 @@ from tandem.traces.request import TraceRequest
 pytestmark = pytest.mark.e2e
 
 CALM_RPS = 0.5
-BUSY_S = (4.0, 26.0)  # when requests of the other kind come on top
-OVER_S = 44.0
+BUSY_S = (3.0, 21.0)  # when requests of the other kind come on top
+OVER_S = 30.0
 COLD_START_S = 1.0
-BACK_S = 120.0  # a burst is stood ready for, for 36 cold starts
+BACK_S = 180.0  # a burst is stood ready for, for 36 cold starts and ages of figures
 
 
 def test_longer_answers_scale_decode_alone_and_longer_prompts_prefill_alone(fleet: Fleet) -> None:

@@ -27,7 +27,7 @@ async def test_a_decision_is_told_as_it_was_made() -> None:
 
 async def test_ticks_in_between_are_not_told() -> None:
     store = FakeDecisions()
-    chronicle = Chronicle(store)
+    chronicle = Chronicle(store, every_s=60.0)
     for tick in range(25):
         await chronicle.note(observation(1000.0 + 5 * tick), Memory(), SPEC, moved=False)
 

@@ -1,6 +1,6 @@
 """A fleet's decisions, explained after they were made and kept where a person can read them.
 
-An explanation takes some fifteen plans' time, so one is made when a target moved and once a minute else,
+An explanation takes some fifteen plans' time, so one is made when a target moved and every five minutes else,
 beside the event loop. One that can't be kept is tried again with the next; it never fails a tick.
 """
 
@@ -15,7 +15,7 @@ from tandem.planner.model import Memory
 from tandem.planner.observation import Observation
 from tandem.planner.spec import FleetSpec
 
-_EVERY_S = 60.0
+_EVERY_S = 300.0
 _log = logging.getLogger("tandem.controller")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tandem.planner.explanation import Explanation, from_json, to_json
 
 MOST = 5
-MOST_BYTES = 16000  # together, as JSON; the oldest go first
+MOST_BYTES = 24000  # together, as JSON; the oldest go first
 
 
 @dataclass(frozen=True, slots=True)
