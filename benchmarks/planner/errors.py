@@ -19,7 +19,7 @@ from tandem.planner.demand import Demand, from_requests
 from tandem.planner.model import QUANTILES
 from tandem.planner.prediction import predict
 from tandem.planner.queueing import decode, prefill
-from tandem.planner.queueing.tandem import steps_within
+from tandem.planner.queueing.tokens import steps_within
 from tandem.planner.spec import FleetSpec, RoleSpec, Slo
 from tandem.simulator.run import simulate
 from tandem.simulator.scenario import Scenario

@@ -102,6 +102,40 @@ def test_pools_of_one_kind_are_as_one() -> None:
     assert together.attainment(5, 3) == pytest.approx(single.attainment(5, 3), rel=1e-9)
 
 
+NARROW = replace(
+    FAST, transfer=replace(FAST.transfer, latency_s=0.0, bandwidth_bytes_per_s=1.5e9)
+)  # 67 ms for a prompt that takes 100 ms
+
+
+def test_pools_of_one_kind_share_links_and_kv_as_one() -> None:
+    """Where prefill pods are kept busy by what they send, and held up by what decode does not take."""
+    cramped = replace(NARROW, kv=replace(NARROW.kv, capacity_tokens=24_000))
+    load = demand(9.1, output_tokens=300, input_cv=0.5)
+    alone = spec(profile=cramped, ttft_s=1.0, tpot_s=0.5)
+    also = replace(cramped, name="also")
+    twice = mixed(
+        of(pool(cramped, 1), pool(also)), of(pool(cramped, 1), pool(also)), ttft_s=1.0, tpot_s=0.5
+    )
+    together, single = (prediction.of(Tandem(load, each), 2, 2) for each in (twice, alone))
+
+    assert min(single.preempted, single.held_up, single.attainment) > 0.01
+    assert together.attainment == pytest.approx(single.attainment, rel=1e-9)
+    assert together.utilisation == pytest.approx(single.utilisation, rel=1e-6)
+    assert together.held_up == pytest.approx(single.held_up, rel=1e-6)
+    assert together.preempted == pytest.approx(single.preempted, rel=1e-6)
+
+
+def test_a_kind_whose_link_is_overloaded_is_told() -> None:
+    """Each of two decode replicas takes half of the requests, whatever its link; one needs 133 %."""
+    other = replace(NARROW, name="narrow")
+    asked = mixed(of(pool(FAST)), of(pool(FAST, 1), pool(other)), ttft_s=2.0)
+    busy, less = (prediction.of(Tandem(demand(rate), asked), 9, 2) for rate in (40.0, 10.0))
+
+    assert busy.utilisation["link"] == pytest.approx(20 / 15, rel=0.01)
+    assert busy.ttft_s == (np.inf,) * 4
+    assert less.ttft_s[0] < 1.0
+
+
 def test_a_pool_that_can_not_meet_the_slo_is_left_at_its_minimum() -> None:
     """A slow engine's step takes 20 ms, alone."""
     asked = mixed(of(pool(SLOW), pool(FAST)), of(pool(SLOW), pool(FAST)), tpot_s=0.018)

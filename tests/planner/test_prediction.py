@@ -1,8 +1,12 @@
+from dataclasses import replace
+from math import inf
+
 import numpy as np
 import pytest
-from tests.planner.builders import demand, pair, spec
+from tests.planner.builders import ENGINE, demand, pair, spec
 from tests.planner.queueing.simulated import lognormal
 
+from tandem.api.role import Role
 from tandem.planner.demand import Demand, from_requests
 from tandem.planner.model import QUANTILES
 from tandem.planner.prediction import predict
@@ -72,3 +76,17 @@ def test_percentiles_ascend() -> None:
 
 def test_single_tokens_have_no_tpot() -> None:
     assert predict(demand(5.0, output_tokens=1), spec(), pair(1, 1)).tpot_s == (0.0,) * 4
+
+
+@pytest.mark.parametrize("first", list(Role), ids=str)
+def test_a_link_that_is_never_through_leaves_out_what_comes_behind_it(first: Role) -> None:
+    """Token 2 where prefill emits the first, else token 1; prefill pods fill up with what is not taken."""
+    transfer = replace(ENGINE.transfer, bandwidth_bytes_per_s=1e8)
+    engine = replace(ENGINE, transfer=transfer, first_token=first)
+    told = predict(demand(10.0), spec(profile=engine), pair(4, 2))
+
+    assert told.utilisation["link"] > 1
+    assert told.attainment == 0
+    assert told.ttft_s == (inf,) * 4
+    assert (told.tpot_s == (inf,) * 4) is (first is Role.PREFILL)
+    assert told.held_up == 1

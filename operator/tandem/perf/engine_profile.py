@@ -102,13 +102,20 @@ class KvCache:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferCost:
-    """The link over which one replica sends or takes KV."""
+    """The link over which one replica sends or takes KV.
+
+    `push_layers` 0: decode pulls it when the prompt is whole. Above 0: it is sent layer by layer while it
+    is computed. `domain_bytes_per_s` is what all links of the fleet's network domain share; 0: no limit.
+    """
 
     latency_s: float
     bandwidth_bytes_per_s: float
+    push_layers: int = 0
+    domain_bytes_per_s: float = 0.0
 
     def __post_init__(self) -> None:
-        _not_negative("transfer.", latency_s=self.latency_s)
+        shared = {"push_layers": self.push_layers, "domain_bytes_per_s": self.domain_bytes_per_s}
+        _not_negative("transfer.", latency_s=self.latency_s, **shared)
         _positive("transfer.", bandwidth_bytes_per_s=self.bandwidth_bytes_per_s)
 
 

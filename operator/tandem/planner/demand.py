@@ -52,7 +52,8 @@ OUTPUT_STRATA = (0, 0.5, 0.85, 0.98, 1)
 class LengthMix:
     """Weighted points of lengths in tokens, each array of shape (points,), read-only; weights sum to 1.
 
-    `mean_new` is the mean of what must be computed of a prompt, input less cached.
+    `mean_new` is the mean of what must be computed of a prompt, input less cached; `prompt_tokens` is
+    E[L²]/E[L], the prompt of a random token.
     """
 
     input_tokens: Floats
@@ -62,6 +63,7 @@ class LengthMix:
     mean_input: float = field(init=False)
     mean_new: float = field(init=False)
     mean_output: float = field(init=False)
+    prompt_tokens: float = field(init=False)
 
     def __post_init__(self) -> None:
         new = self.input_tokens - self.cached_tokens
@@ -71,6 +73,8 @@ class LengthMix:
             ("mean_output", self.output_tokens),
         ):
             object.__setattr__(self, name, float(self.weights @ values))
+        squares = float(self.weights @ self.input_tokens**2)
+        object.__setattr__(self, "prompt_tokens", squares / self.mean_input)
 
     def where(self, keep: NDArray[np.bool_]) -> tuple["LengthMix", float]:
         """The mix of the points that `keep` marks, and their share; all points when none is marked."""

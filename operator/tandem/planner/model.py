@@ -26,7 +26,9 @@ class Prediction:
 
     Quantiles are in seconds, at `QUANTILES`; infinite where a stage is overloaded. Utilisations are
     shares: `prefill`, `link`, `decode` of time, `kv` of decode KV capacity at its mean. `classes` is the
-    attainment of each class of requests, where there are any.
+    attainment of each class of requests, where there are any. `preempted` is the share of requests that
+    decode has to compute again for want of KV, `held_up` the share of the time that prefill pods have no
+    room for a prompt because decode has not taken what they computed.
     """
 
     attainment: float
@@ -35,6 +37,8 @@ class Prediction:
     utilisation: Mapping[str, float]
     bottleneck: Bottleneck
     classes: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    preempted: float = 0.0
+    held_up: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,11 @@ from itertools import permutations
 from math import ceil
 
 import numpy as np
+from numpy.typing import NDArray
 
+from tandem.api.role import Role
 from tandem.perf.engine_profile import EngineProfile
-from tandem.planner.demand import Floats
+from tandem.planner.demand import Floats, LengthMix
 from tandem.planner.spec import Pool, RoleSpec
 
 LARGEST = 4096  # replicas of a role that are considered
@@ -90,6 +92,14 @@ def _filling(pools: tuple[Pool, ...]) -> Filling:
     main = names.index(pools[0].name)
     blocks = tuple(block for block in (*least, *more) if block[1])
     return Filling(names, tuple(kinds.values()), main, blocks or ((main, 0),))
+
+
+def fitting(fillings: Mapping[Role, Filling], lengths: LengthMix) -> NDArray[np.bool_]:
+    """Which requests fit the KV of every engine alone: the others are refused."""
+    profiles = [profile for filling in fillings.values() for profile in filling.profiles]
+    least = min(profile.kv.capacity_tokens for profile in profiles)
+    fit: NDArray[np.bool_] = lengths.input_tokens + lengths.output_tokens <= least
+    return fit
 
 
 def bounds(role: RoleSpec) -> tuple[int, int]:

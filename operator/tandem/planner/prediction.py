@@ -10,7 +10,10 @@ from tandem.planner.demand import Demand, Floats
 from tandem.planner.model import QUANTILES, Bottleneck, Prediction
 from tandem.planner.queueing import headroom
 from tandem.planner.queueing.grid import Grid
-from tandem.planner.queueing.tandem import LEAST_SHARE, Tandem, first_step
+from tandem.planner.queueing.latency import LEAST_SHARE
+from tandem.planner.queueing.stages import DecodeStage
+from tandem.planner.queueing.tandem import Tandem
+from tandem.planner.queueing.tokens import first_step
 from tandem.planner.spec import FleetSpec
 
 TTFT_CELLS = 1024
@@ -33,9 +36,11 @@ def of(tandem: Tandem, prefills: int, decodes: int) -> Prediction:
         attainment=tandem.attainment(prefills, decodes),
         classes=classes(tandem, prefills, decodes),
         ttft_s=ttft_quantiles_s(tandem, prefills, decodes),
-        tpot_s=tpot_quantiles_s(tandem, decodes),
+        tpot_s=tpot_quantiles_s(tandem, prefills, decodes),
         utilisation=utilisation(tandem, prefills, decodes),
         bottleneck=headroom.bottleneck(growth),
+        preempted=tandem.decode(decodes, prefills).pool.preempted,
+        held_up=tandem.prefill(prefills, decodes).held_up,
     )
 
 
@@ -49,10 +54,10 @@ def classes(tandem: Tandem, prefills: int, decodes: int) -> Mapping[str, float]:
 
 def ttft_quantiles_s(tandem: Tandem, prefills: int, decodes: int) -> tuple[float, ...]:
     """TTFT at `QUANTILES`, from the convolution of all its parts."""
-    wait, stage = tandem.wait(prefills), tandem.decode(decodes)
+    wait, stage = tandem.wait(prefills, decodes), tandem.decode(decodes, prefills)
     path_s, weights = tandem.paths(prefills, decodes)
     waits = [wait, stage.pool.admission] if tandem.first_by_decode else [wait]
-    if any(each.is_endless for each in waits) or stage.link >= 1:
+    if any(each.is_endless for each in waits) or stage.link.excess == inf:
         return (inf,) * len(QUANTILES)
     span_s = float(path_s.max()) + sum(each.quantile_s(REACH) for each in waits)
     grid = Grid.over(span_s + 2 * float(stage.pool.step_s[-1]), TTFT_CELLS)
@@ -65,44 +70,44 @@ def ttft_quantiles_s(tandem: Tandem, prefills: int, decodes: int) -> tuple[float
     return _tuple(grid.quantile_s(total, np.array(QUANTILES)))
 
 
-def tpot_quantiles_s(tandem: Tandem, decodes: int) -> tuple[float, ...]:
+def tpot_quantiles_s(tandem: Tandem, prefills: int, decodes: int) -> tuple[float, ...]:
     """TPOT at `QUANTILES`, over requests of two tokens and more."""
-    pool, weights = tandem.decode(decodes).pool, tandem.lengths.weights
+    stage, weights = tandem.decode(decodes, prefills), tandem.lengths.weights
     long = weights * (tandem.lengths.output_tokens > 1)
     if not long.any():
         return (0.0,) * len(QUANTILES)
-    if not tandem.first_by_decode and pool.admission.is_endless:
+    is_endless = stage.pool.admission.is_endless or stage.link.excess == inf
+    if is_endless and not tandem.first_by_decode:
         return (inf,) * len(QUANTILES)
     weight = long / long.sum()
-    coarse = np.linspace(*_tpot_range_s(tandem, decodes), TPOT_CELLS)
-    within = np.maximum.accumulate(tandem.tpot_within(decodes, coarse[:, None]) @ weight)
+    coarse = np.linspace(*_tpot_range_s(tandem, stage), TPOT_CELLS)
+    within = np.maximum.accumulate(tandem.tpot_within(decodes, coarse[:, None], prefills) @ weight)
     after = np.clip(np.searchsorted(within, QUANTILES), 1, TPOT_CELLS - 1)
     places = np.unique(after)[:, None] - 1 + np.linspace(0, 1, TPOT_PARTS + 1)[1:-1]
     fine = np.interp(places.ravel(), np.arange(TPOT_CELLS), coarse)
     seconds = np.concatenate([coarse, fine])
-    within = np.concatenate([within, tandem.tpot_within(decodes, fine[:, None]) @ weight])
+    within = np.concatenate([within, tandem.tpot_within(decodes, fine[:, None], prefills) @ weight])
     order = np.argsort(seconds)
     return _tuple(np.interp(QUANTILES, np.maximum.accumulate(within[order]), seconds[order]))
 
 
 def utilisation(tandem: Tandem, prefills: int, decodes: int) -> Mapping[str, float]:
     """Shares: prefill and link of time, decode of the tokens it can give at the TPOT target, KV of room."""
-    stage = tandem.decode(decodes)
-    work, residents = stage.work, max(headroom.most_residents(tandem, decodes), 1.0)
+    stage = tandem.decode(decodes, prefills)
+    work, residents = stage.work, max(headroom.most_residents(tandem, stage), 1.0)
     most_tokens_per_s = stage.replicas * residents / work.step_s(residents)
     profiles = tandem.fillings[Role.DECODE].profiles
     capacity = sum(part.share * profiles[part.kind].kv.capacity_tokens for part in stage.parts)
     return {
-        "prefill": tandem.rate_rps * tandem.prefill(prefills).work.mean_s / prefills,
-        "link": stage.link,
+        "prefill": tandem.rate_rps * tandem.prefill(prefills, decodes).work.mean_s / prefills,
+        "link": stage.link.use,
         "decode": tandem.rate_rps * work.mean_steps / most_tokens_per_s,
         "kv": stage.pool.kv_tokens / capacity,
     }
 
 
-def _tpot_range_s(tandem: Tandem, decodes: int) -> tuple[float, float]:
+def _tpot_range_s(tandem: Tandem, stage: DecodeStage) -> tuple[float, float]:
     """Between which times TPOT lies, but for one request in ten thousand."""
-    stage = tandem.decode(decodes)
     own_s = stage.work.own_s
     share = np.cumsum(stage.pool.shares)
     low, high = np.interp([1e-4, 1 - 1e-4], share, stage.pool.step_s)

@@ -113,7 +113,7 @@ def _limit(tandem: Tandem, target: Target, reach: float) -> InfeasibleSlo:
     """What a class gets from idle engines."""
     work = tandem.decode(UNLIMITED).work
     step_s = work.step_s(1.0) + work.own_s
-    ttft_s, _ = tandem.paths(UNLIMITED, UNLIMITED)
+    ttft_s = tandem.path_s(UNLIMITED)
     if tandem.first_by_decode:
         ttft_s = ttft_s + work.step_s(1.0)
     weights, share = target.weights / max(float(target.weights.sum()), 1e-12), target.slo.attainment

@@ -175,9 +175,9 @@ def distances(window: Window, memory: Memory, spec: FleetSpec) -> tuple[float, f
         arrival_ca2=min(memory.dispersion, MOST_ARRIVAL_CA2),
     )
     tandem = Tandem(demand, spec)
-    prefills, stage = int(window.prefills), tandem.decode(int(window.decodes))
-    both = tandem.attainment(prefills, int(window.decodes))
-    tpot = tandem.tpot_attainment(int(window.decodes))
+    prefills, decodes = int(window.prefills), int(window.decodes)
+    stage, both = tandem.decode(decodes, prefills), tandem.attainment(prefills, decodes)
+    tpot = tandem.tpot_attainment(decodes, prefills)
     late, slow = 1 - both / max(tpot, both, 1e-9), 1 - tpot
     budget = 1 - spec.slo.attainment
     prefill = [_of_misses(window.met_tpot - window.met_both, window.met_tpot, late, budget)]

@@ -15,8 +15,8 @@ def sizing(tandem: Tandem, spec: FleetSpec, replicas: Pair) -> tuple[str, ...]:
     """Arrivals, load per stage, answer: in the order in which one follows from the other."""
     slo, prefills, decodes = spec.slo, replicas[Role.PREFILL], replicas[Role.DECODE]
     use = prediction.utilisation(tandem, prefills, decodes)
-    pool = tandem.decode(decodes).pool
-    wait_s = tandem.wait(prefills).quantile_s(slo.attainment)
+    pool = tandem.decode(decodes, prefills).pool
+    wait_s = tandem.wait(prefills, decodes).quantile_s(slo.attainment)
     waits = f"{share(slo.attainment)} of prompts wait at most {seconds(wait_s)}"
     steps = f"{pool.residents:.1f} requests a replica, steps of {seconds(pool.mean_step_s)}"
     targets = f"TTFT {seconds(slo.ttft_s)} and TPOT {seconds(slo.tpot_s)}"

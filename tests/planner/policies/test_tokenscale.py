@@ -48,10 +48,10 @@ def test_prefill_for_the_slower_of_compute_and_link(
 
 
 def test_decode_sums_the_loads_of_its_buckets() -> None:
-    """V_D = B(I + O)/(O·TPOT), by hand: B = 120,000 less one prompt over I + O/2, at most 256, 20 ms steps."""
+    """V_D = B(I + O)/(O·TPOT), by hand: B = 120,000 less half a prompt over I + O/2, at most 256, 20 ms steps."""
     asked = spec(profile=replace(MADE, batch_cap=256), tpot_s=0.05)
     short, long = (200, 0, 100, 1.0), (10_000, 0, 1000, 1.0)
-    by_hand = 50 * 100 / (256 / 0.02) + 50 * 1000 / (110_000 / 10_500 / 0.02)
+    by_hand = 50 * 100 / (256 / 0.02) + 50 * 1000 / (115_000 / 10_500 / 0.02)
 
     proposal = tokenscale.decide(observation(60.0), seen(100.0, short, long), asked)
 

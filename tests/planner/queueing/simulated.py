@@ -2,14 +2,20 @@
 
 import heapq
 from collections.abc import Sequence as Many
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tandem.api.role import Role
 from tandem.perf.engine import Engine
 from tandem.perf.engine_profile import EngineProfile
 from tandem.perf.sequence import Sequence, Stage
+from tandem.planner.spec import FleetSpec, RoleSpec, Slo
+from tandem.simulator.run import simulate
+from tandem.simulator.scenario import Scenario
+from tandem.traces.model import Trace
+from tandem.traces.request import TraceRequest
 
 Floats = NDArray[np.float64]
 
@@ -87,6 +93,33 @@ def decode_run(
         tpot_s=((pool.ends_s - pool.firsts_s) / later)[middle],
         outputs=lengths[1][middle],
     )
+
+
+def transfers(
+    profile: EngineProfile,
+    pods: tuple[int, int],
+    rate_rps: float,
+    lengths: tuple[Floats, Floats],
+    rng: np.random.Generator,
+) -> Floats:
+    """Seconds from the end of each prefill to when decode has its KV, in a fleet with KV to spare."""
+    roomy = replace(profile, kv=replace(profile.kv, capacity_tokens=10**8), batch_cap=4096)
+    arrivals_s = np.cumsum(rng.exponential(1 / rate_rps, len(lengths[0])))
+    requests = tuple(
+        TraceRequest(arrival_s=float(at), input_tokens=int(i), output_tokens=int(o))
+        for at, i, o in zip(arrivals_s, *lengths, strict=True)
+    )
+    roles = {role: RoleSpec(profile=roomy) for role in Role}
+    table = simulate(
+        Scenario(
+            trace=Trace(name="poisson", requests=requests),
+            spec=FleetSpec(slo=Slo(ttft_s=10.0, tpot_s=1.0), roles=roles),
+            replicas=dict(zip(Role, pods, strict=True)),
+            order="fcfs",
+        )
+    ).table
+    waited_s = table.times["pulled_s"] - table.times["prefilled_s"]
+    return waited_s[~np.isnan(waited_s)]
 
 
 class _Pool:

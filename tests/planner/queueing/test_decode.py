@@ -11,7 +11,7 @@ from tandem.api.role import Role
 from tandem.planner.demand import from_cells, from_means, from_requests
 from tandem.planner.queueing import decode
 from tandem.planner.queueing.decode import DecodePool
-from tandem.planner.queueing.tandem import steps_within
+from tandem.planner.queueing.tokens import steps_within
 
 ROOMY = replace(
     ENGINE,
@@ -186,3 +186,33 @@ def test_more_load_slows_and_more_replicas_help(
     assert larger.mean_step_s <= now.mean_step_s * (1 + 1e-3)
     assert (busier.admission.beyond(slack) >= now.admission.beyond(slack) - 1e-6).all()
     assert (larger.admission.beyond(slack) <= now.admission.beyond(slack) + 1e-6).all()
+
+
+# Over the 58 pools of benchmarks/planner/pools.csv the share is told within 5 points.
+@pytest.mark.parametrize(("output_tokens", "share"), [(150, 0.1), (1500, 0.63), (15_000, 0.95)])
+def test_a_full_engine_preempts_the_more_the_more_answers_grow(
+    output_tokens: int, share: float
+) -> None:
+    """g(1 − exp(−1/g)) of the requests, g = E[O]/E[L]: what is free lasts until the next one ends, or not."""
+    tight = replace(ROOMY, kv=replace(ROOMY.kv, capacity_tokens=30_000))
+    work = decode.work(tight, from_means(1500, output_tokens))
+
+    assert work.preempted == pytest.approx(share, abs=0.02)
+    assert decode.pool(work, 1e3, 1).preempted == work.preempted
+    assert decode.pool(work, 1e-6, 1).preempted == pytest.approx(0.0, abs=1e-6)
+
+
+def test_an_engine_that_preempts_does_not_get_free_again_where_free_ones_would_do() -> None:
+    """Prompts of 1500 tokens at n* = 50: with KV 62 % full on average it stays full once it was."""
+    lengths = from_means(1500, 150, input_cv=1.0, output_cv=1.0)
+    free = decode.work(ROOMY, lengths)
+    rate_rps = 50 / free.step_s(50) / free.mean_steps
+    tokens = 50 * free.context_tokens
+    tight, roomy = (
+        replace(ROOMY, kv=replace(ROOMY.kv, capacity_tokens=int(tokens / use)))
+        for use in (0.62, 0.3)
+    )
+
+    assert rate_rps > decode.most_rps(decode.work(tight, lengths), 1)
+    assert decode.pool(decode.work(tight, lengths), rate_rps, 1).admission.is_endless
+    assert decode.pool(decode.work(roomy, lengths), rate_rps, 1).admission.probability < 1e-6

@@ -12,10 +12,12 @@ from scipy.special import ndtri
 
 from tandem.planner.model import Bottleneck
 from tandem.planner.queueing import mixed, prefill
+from tandem.planner.queueing.stages import DecodeStage
 from tandem.planner.queueing.tandem import Tandem
 
 AMPLE = 2.0  # a fleet whose tightest stage could carry twice the load has no bottleneck
 LEAST_RATE_RPS = 1e-9  # nobody comes: everything could grow without end
+LEAST_PINNED = 1e-6  # of prefill KV: nothing, without a division by zero
 USES = 1 - np.geomspace(1, 1e-3, 17)[1:]  # of prefill pods, at which their wait is looked at
 
 
@@ -23,24 +25,28 @@ def growth(tandem: Tandem, prefills: int, decodes: int) -> Mapping[Bottleneck, f
     """The factor by which the rate could grow, per stage; below 1 the stage is too small already."""
     if tandem.rate_rps < LEAST_RATE_RPS:
         return dict.fromkeys(_STAGES, inf)
-    slack_s = _ttft_slack_s(tandem, decodes)
-    work = tandem.decode(decodes).work
+    stage = tandem.decode(decodes, prefills)
+    slack_s, work = _ttft_slack_s(tandem, stage), stage.work
     contexts = 1 + work.context_variance / work.context_tokens**2
+    holds_back = _pinned(tandem, stage, prefills)
     return {
-        Bottleneck.PREFILL_COMPUTE: _prefill(tandem, prefills, slack_s),
-        Bottleneck.KV_TRANSFER: _link(tandem, decodes, slack_s),
-        Bottleneck.DECODE_COMPUTE: _held(
-            tandem, decodes, most_residents(tandem, decodes), work.heavy_s / work.resident_s
+        Bottleneck.PREFILL_COMPUTE: _prefill(tandem, prefills, decodes, slack_s),
+        Bottleneck.KV_TRANSFER: min(
+            _link(tandem, stage, slack_s), holds_back[Bottleneck.KV_TRANSFER]
         ),
-        Bottleneck.DECODE_KV: _held(
-            tandem, decodes, work.kv_tokens / work.context_tokens, contexts
+        Bottleneck.DECODE_COMPUTE: _held(
+            tandem, stage, most_residents(tandem, stage), work.heavy_s / work.resident_s
+        ),
+        Bottleneck.DECODE_KV: min(
+            _held(tandem, stage, work.kv_tokens / work.context_tokens, contexts),
+            holds_back[Bottleneck.DECODE_KV],
         ),
     }
 
 
-def most_residents(tandem: Tandem, decodes: int) -> float:
+def most_residents(tandem: Tandem, stage: DecodeStage) -> float:
     """Residents of a replica whose iteration takes the TPOT target, within its batch cap."""
-    return mixed.most_residents(tandem.decode(decodes).work, tandem.slo.tpot_s)
+    return mixed.most_residents(stage.work, tandem.slo.tpot_s)
 
 
 def bottleneck(growth: Mapping[Bottleneck, float]) -> Bottleneck:
@@ -52,36 +58,51 @@ def bottleneck(growth: Mapping[Bottleneck, float]) -> Bottleneck:
 _STAGES = tuple(stage for stage in Bottleneck if stage is not Bottleneck.NONE)
 
 
-def _ttft_slack_s(tandem: Tandem, decodes: int) -> float:
+def _ttft_slack_s(tandem: Tandem, stage: DecodeStage) -> float:
     """What TTFT leaves for waiting, on average over the prompts that can make it at all."""
     path_s = tandem.prefill_work.service_s
     if tandem.first_by_decode:
-        path_s = path_s + tandem.link_work.alone_s + 1.5 * tandem.decode(decodes).pool.mean_step_s
+        path_s = path_s + tandem.link_work.alone_s + 1.5 * stage.pool.mean_step_s
     slack_s = tandem.ttft_s - path_s
     weights = tandem.lengths.weights * (slack_s > 0)
     return float(weights @ slack_s / weights.sum()) if weights.any() else 0.0
 
 
-def _prefill(tandem: Tandem, prefills: int, slack_s: float) -> float:
+def _prefill(tandem: Tandem, prefills: int, decodes: int, slack_s: float) -> float:
     """The growth at which P(W > slack) reaches the error budget."""
-    work, ca2 = tandem.prefill(prefills).work, tandem.demand.arrival_ca2
+    work, ca2 = tandem.prefill(prefills, decodes).work, tandem.demand.arrival_ca2
     rates = USES * prefills / work.mean_s
     missed = prefill.misses(work, rates, ca2, prefills, slack_s)
     reached = np.interp(1 - tandem.slo.attainment, np.maximum.accumulate(missed), rates)
     return float(reached) / tandem.rate_rps
 
 
-def _link(tandem: Tandem, decodes: int, slack_s: float) -> float:
+def _link(tandem: Tandem, stage: DecodeStage, slack_s: float) -> float:
     """The growth at which stretching the mean transfer, x/(1 − ρ), uses up the slack."""
     if not tandem.first_by_decode:
         slack_s = tandem.slo.tpot_s * max(tandem.lengths.mean_output - 1, 0.0)
     mean_s = tandem.link_work.mean_s
-    return slack_s / (slack_s + mean_s) / tandem.decode(decodes).link
+    return slack_s / (slack_s + mean_s) / stage.link.use
 
 
-def _held(tandem: Tandem, decodes: int, most: float, spread: float) -> float:
+def _pinned(tandem: Tandem, stage: DecodeStage, prefills: int) -> Mapping[Bottleneck, float]:
+    """The growth at which KV that decode has not taken fills prefill pods, by why it has not.
+
+    Prefill stands still then, and is not what lacks: the transfer or the wait for decode's KV is,
+    whichever is longer.
+    """
+    waits_s = stage.pool.admission.mean_s
+    moves_s = float(tandem.lengths.weights @ stage.transfer_s)
+    growth = 1 / max(tandem.pinned_share(stage, prefills), LEAST_PINNED)
+    by_wait = waits_s > moves_s
+    return {
+        Bottleneck.KV_TRANSFER: inf if by_wait else growth,
+        Bottleneck.DECODE_KV: growth if by_wait else inf,
+    }
+
+
+def _held(tandem: Tandem, stage: DecodeStage, most: float, spread: float) -> float:
     """The growth at which residents n + z·√Var reach `most`, Var = n · spread · τ/α / D."""
-    stage = tandem.decode(decodes)
     work, replicas = stage.work, stage.replicas
     z = float(ndtri(tandem.slo.attainment))
     slowed = work.step_s(most) / work.fixed_s  # 1/(1 − ρ) at the limit

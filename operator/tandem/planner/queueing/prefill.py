@@ -60,8 +60,8 @@ def of_service(service_s: Floats, weights: Floats) -> PrefillWork:
     return PrefillWork(service_s=service_s, mean_s=mean_s, law=ServiceLaw.of(service_s, weights))
 
 
-def wait(work: PrefillWork, rate_rps: float, arrival_ca2: float, servers: int) -> Wait:
-    """The wait of a prompt for one of `servers` pods."""
+def wait(work: PrefillWork, rate_rps: float, arrival_ca2: float, servers: float) -> Wait:
+    """The wait of a prompt for one of `servers` pods, which need not be whole."""
     load = rate_rps * work.mean_s
     if load >= servers:
         return ENDLESS

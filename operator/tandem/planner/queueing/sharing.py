@@ -42,6 +42,16 @@ class Sharing:
             return alone  # at most one in each replica: nobody slows anybody
         return self.rate * self.fixed_s / (1 - self.rate * self.each_s / self.replicas)
 
+    def beyond(self, ratio: float) -> float:
+        """Probability that the pool is full, its queue geometric with this ratio; 0 far below its edge."""
+        mean = self.mean()
+        if self.most > mean + SPREAD * self._deviation(mean) + SPREAD:
+            return 0.0
+        states = self._nodes()
+        density, weights = self._density(states)
+        full = float(density[-1]) / (1 - ratio)
+        return full / (float(weights.sum() - density[-1]) + full)
+
     def states(self) -> tuple[Floats, Floats, float]:
         """States, their probabilities, and the probability that the pool is full and somebody waits.
 
@@ -49,11 +59,7 @@ class Sharing:
         the last state.
         """
         states = self._nodes()
-        middle = np.maximum((states[1:] + states[:-1] + 1) / 2, 1.0)
-        ratio = self.rate * (self.fixed_s + self.load_s(middle)) / middle
-        logs = np.concatenate([[0.0], np.cumsum(np.diff(states) * np.log(ratio))])
-        density = np.exp(logs - logs.max())
-        weights = density * np.gradient(states)
+        density, weights = self._density(states)
         is_cut = bool(states[-1] >= self.most)
         full = float(density[-1]) / (1 - self._full_ratio()) if is_cut else 0.0
         if is_cut:
@@ -64,12 +70,28 @@ class Sharing:
     def _nodes(self) -> Floats:
         """States around the mean, one by one or in equal strides."""
         mean = self.mean()
-        deviation = sqrt(mean * (self.fixed_s + self.each_s * mean / self.replicas) / self.fixed_s)
-        low = max(0, floor(mean - SPREAD * deviation))
+        deviation = self._deviation(mean)
+        low = max(0, floor(min(mean, self.most) - SPREAD * deviation))
         high = min(self.most, ceil(mean + SPREAD * deviation + SPREAD))
         stride = max(1.0, (high - low) / NODES)
         below = np.arange(low, high - stride / 2, stride, dtype=np.float64)
         return np.append(below if len(below) else float(low), high)
+
+    def _density(self, states: Floats) -> tuple[Floats, Floats]:
+        """π at the states, over its largest, and with the states that each stands for."""
+        middle = np.maximum((states[1:] + states[:-1] + 1) / 2, 1.0)
+        ratio = self.rate * (self.fixed_s + self.load_s(middle)) / middle
+        strides = states[1:] - states[:-1]
+        logs = np.zeros(len(states))
+        np.cumsum(strides * np.log(ratio), out=logs[1:])
+        density = np.exp(logs - logs.max())
+        widths = np.empty(len(states))
+        widths[0], widths[-1] = strides[0], strides[-1]
+        widths[1:-1] = (strides[1:] + strides[:-1]) / 2
+        return density, density * widths
+
+    def _deviation(self, mean: float) -> float:
+        return sqrt(mean * (self.fixed_s + self.each_s * mean / self.replicas) / self.fixed_s)
 
     def _full_ratio(self) -> float:
         full_s = self.fixed_s + self.each_s * self.most / self.replicas

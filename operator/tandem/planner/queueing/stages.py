@@ -1,9 +1,11 @@
 """What a tandem keeps of each role: the steady state of so many replicas."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tandem.planner.demand import Floats
 from tandem.planner.queueing.decode import DecodePool, DecodeWork
+from tandem.planner.queueing.link import LinkState
 from tandem.planner.queueing.mixed import Part
 from tandem.planner.queueing.prefill import PrefillWork
 from tandem.planner.queueing.wait import Wait
@@ -13,11 +15,13 @@ from tandem.planner.queueing.wait import Wait
 class PrefillStage:
     """Prefill replicas: their central queue, and the shares of the prompts that each kind takes.
 
+    `held_up` is the share of the time that a pod has no room for a prompt, for what decode has not taken;
     `within` is P(W_prefill <= t) on the grid of the TTFT targets.
     """
 
     work: PrefillWork
     shares: Floats
+    held_up: float
     wait: Wait
     within: Floats
 
@@ -30,8 +34,11 @@ class DecodeStage:
         parts: the kinds that get any requests.
         work, replicas: what requests cost these, and how many they are.
         pool: their steady state.
-        link: utilisation of the busiest kind's links.
-        transfer_s: mean X of each length point, shape (points,).
+        link: the ports.
+        transfer_s: what is waited for of each length point's transfer on average, shape (points,).
+        cases_s: the same as equally likely cases, shape (cases, points).
+        pinned_tokens: KV that stays on prefill pods until decode has it, of the whole fleet.
+        tpot_met: P(TPOT within its target) of each length point, by target.
         slack: share of requests that meet TPOT and have so much left to wait for prefill, on the grid of
             the TTFT targets, shape (prefill kinds, targets, cells).
 
@@ -41,6 +48,9 @@ class DecodeStage:
     work: DecodeWork
     replicas: int
     pool: DecodePool
-    link: float
+    link: LinkState
     transfer_s: Floats
+    cases_s: Floats
+    pinned_tokens: float
+    tpot_met: Mapping[float, Floats]
     slack: Floats

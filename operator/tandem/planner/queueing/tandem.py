@@ -10,38 +10,37 @@ First token by the prefill leg:
 
 U·τ is what is left of the iteration that runs when a request comes. Waits are summed by convolution;
 what depends on lengths (S, X, a request's own context, how long it averages τ) is taken point by point,
-so attainment is joint: requests that meet TTFT and TPOT both. It is told for each class of requests
-(`targets`), and where a role has several kinds of replica, over all of them (`mixed`).
+so attainment is joint: requests that meet TTFT and TPOT both (`latency`). It is told for each class of
+requests (`targets`), and where a role has several kinds of replica, over all of them (`mixed`).
+
+The roles lean on each other: prefill pods share ports with what decode takes (`link`), and keep the KV that
+decode has not taken yet (`pinned`).
 """
 
 import copy
-from collections.abc import Mapping, Sequence
-from functools import cached_property, reduce
+from collections.abc import Mapping
+from operator import mul
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tandem.api.role import Role
 from tandem.planner import pools
-from tandem.planner.demand import Demand, Floats, LengthMix
+from tandem.planner.demand import Demand, Floats
 from tandem.planner.pools import Filling
-from tandem.planner.queueing import decode, link, mixed, prefill, targets
+from tandem.planner.queueing import decode, link, mixed, pinned, prefill, targets
 from tandem.planner.queueing.decode import DecodePool, DecodeWork
-from tandem.planner.queueing.grid import Grid
-from tandem.planner.queueing.mixed import Part
+from tandem.planner.queueing.latency import Latency, flat
+from tandem.planner.queueing.link import LinkState, LinkWork
 from tandem.planner.queueing.prefill import PrefillWork
 from tandem.planner.queueing.stages import DecodeStage, PrefillStage
-from tandem.planner.queueing.tokens import first_step, steps_within, tpot_within
 from tandem.planner.queueing.wait import NO_WAIT, Wait
 from tandem.planner.spec import FleetSpec
 
-__all__ = ["LEAST_SHARE", "UNLIMITED", "Tandem", "first_step", "steps_within"]
-
 UNLIMITED = 10**6  # replicas of a role so many that nobody waits for it
-SLO_CELLS = 256  # resolution of TTFT up to its target: 2 ms of 500 ms
-FINEST = 4.0  # times as many where targets differ
-ONE = np.ones(1)
-LEAST_SHARE = 1e-9  # of requests that wait for a place in decode: fewer are none
+MOST_STRETCH = 1e3  # of transfers, in KV that is on its way
+SENDING = 0.25  # of a prefill: a transfer that is shorter (means over kinds) keeps no sender busy
+
+Counts = tuple[int, ...]  # replicas of each kind
 
 
 class Tandem:
@@ -53,25 +52,25 @@ class Tandem:
         self.fillings: Mapping[Role, Filling] = {
             role: pools.filling(spec.roles[role]) for role in Role
         }
-        kept = _fit(demand.lengths, self.fillings)
+        kept = pools.fitting(self.fillings, demand.lengths)
         self.lengths, self.served = demand.lengths.where(kept)
         self.targets = targets.of(demand, spec, kept, self.lengths)
         self.slo = targets.strictest(self.targets, spec.slo)
         prefills, decodes = (self.fillings[role].profiles for role in Role)
         self.prefill_works = tuple(prefill.work(each, self.lengths) for each in prefills)
-        self.link_works = tuple(link.work(each, self.lengths) for each in decodes)
+        quickest = min(self.prefill_works, key=lambda work: work.mean_s)  # hides least
+        self.link_works = tuple(link.work(each, self.lengths, quickest) for each in decodes)
         self.decode_works = tuple(decode.work(each, self.lengths) for each in decodes)
+        self._prefill_kv = [each.kv.capacity_tokens for each in prefills]
         self._take_main()
         self.first_by_decode = self.profiles[Role.DECODE].first_token is Role.DECODE
-        shortest_s, self._longest_s = targets.span_s(self.targets)
-        finer = min(self._longest_s / shortest_s, FINEST)
-        self._grid = Grid.over(self._longest_s, int(SLO_CELLS * finer))
-        self._times_s = self._grid.times_s
-        self.ttft_s: float | Floats = reduce(np.minimum, (each.ttft_s for each in self.targets))
+        self._latency = Latency(self.lengths, self.targets, first_by_decode=self.first_by_decode)
+        self.ttft_s = self._latency.ttft_s
         self._shares = np.array([each.share for each in self.targets])
         self._is_plain = len(self.targets) == len(prefills) == 1
-        self._prefills: dict[tuple[int, ...], PrefillStage] = {}
-        self._decodes: dict[tuple[int, ...], DecodeStage] = {}
+        self._senders_matter = self._could_keep_busy()
+        self._prefills: dict[tuple[Counts, float], PrefillStage] = {}
+        self._decodes: dict[tuple[Counts, Counts], DecodeStage] = {}
 
     def filled(self, fillings: Mapping[Role, Filling]) -> "Tandem":
         """The same kinds of replica taken in another order; what is known of a composition stays known."""
@@ -86,6 +85,14 @@ class Tandem:
         self.prefill_work, self.link_work = self.prefill_works[prefills], self.link_works[decodes]
         self.decode_work = self.decode_works[decodes]
 
+    def _could_keep_busy(self) -> bool:
+        """Whether prefill pods, who are at most always busy, could be kept busy by what they send."""
+        moves_s, computes_s = (
+            sum(work.mean_s for work in works) / len(works)
+            for works in (self.link_works, self.prefill_works)
+        )
+        return moves_s > max(SENDING * computes_s, link.SEEN * self._latency.shortest_s)
+
     @property
     def rate_rps(self) -> float:
         """Requests a second that an engine can serve at all."""
@@ -93,81 +100,75 @@ class Tandem:
 
     def attainment(self, prefills: int, decodes: int) -> float:
         """Share of requests that meet TTFT and TPOT both."""
-        if self._is_plain:  # what a search asks most often, without arrays of one
-            slack, within = self.decode(decodes).slack[0, 0], self.prefill(prefills).within
-            return min(1.0, max(0.0, float(slack @ within)))
-        return min(1.0, float(self._shares @ self.attainments(prefills, decodes)))
+        if not self._is_plain:
+            return min(self.served, float(self._shares @ self.attainments(prefills, decodes)))
+        stage = self.decode(decodes, prefills)  # a search asks most often: no arrays of one
+        met = float(stage.slack[0, 0] @ self._before(stage, prefills).within)
+        return min(self.served, max(0.0, met))
 
     def attainments(self, prefills: int, decodes: int) -> Floats:
         """The same of each target's own requests, shape (targets,)."""
-        stage = self.prefill(prefills)
-        met: Floats = stage.shares @ (self.decode(decodes).slack @ stage.within)
+        stage = self.decode(decodes, prefills)
+        ahead = self._before(stage, prefills)
+        met: Floats = ahead.shares @ (stage.slack @ ahead.within)
         return np.minimum(np.maximum(met, 0.0), 1.0)
 
-    def path_s(self, decodes: int) -> Floats:
-        """Seconds to the first token that a length point's own size costs, shape (points,)."""
-        stage = self.decode(decodes)
-        return self._path_s(self.prefill_work, stage.work, stage.transfer_s)
-
-    def paths(self, prefills: int, decodes: int) -> tuple[Floats, Floats]:
-        """The same for every kind of prefill replica that a prompt may meet, and the weights of all."""
-        stage = self.decode(decodes)
-        ways = [
-            (share, self._path_s(ahead, stage.work, stage.transfer_s))
-            for share, ahead in zip(self.prefill(prefills).shares, self.prefill_works, strict=True)
-            if share > 0
-        ]
-        weights = [share * self.lengths.weights for share, _ in ways]
-        return np.concatenate([seconds for _, seconds in ways]), np.concatenate(weights)
-
-    def wait(self, prefills: int) -> Wait:
-        """The wait for a prefill pod."""
-        return self.prefill(prefills).wait
-
-    def prefill(self, prefills: int) -> PrefillStage:
-        """The prefill side with so many replicas."""
-        counts = self._counts(Role.PREFILL, prefills)
-        if counts not in self._prefills:
-            self._prefills[counts] = self._prefill(counts)
-        return self._prefills[counts]
-
-    def decode(self, decodes: int) -> DecodeStage:
-        """The decode side with so many replicas."""
-        counts = self._counts(Role.DECODE, decodes)
-        if counts not in self._decodes:
-            self._decodes[counts] = self._decode(counts)
-        return self._decodes[counts]
-
-    def _counts(self, role: Role, replicas: int) -> tuple[int, ...]:
-        """Replicas of each kind; without end those of the quickest, as nobody has to take another."""
-        filling = self.fillings[role]
-        if replicas < UNLIMITED or filling.is_plain:
-            return filling.counts(replicas)
-        alone_s = [work.mean_s for work in self.prefill_works]
-        if role is Role.DECODE:
-            alone_s = [work.step_s(1.0) for work in self.decode_works]
-        quickest = alone_s.index(min(alone_s))
-        return tuple(UNLIMITED if kind == quickest else 0 for kind in range(len(alone_s)))
-
-    def tpot_within(self, decodes: int, seconds: float | Floats) -> Floats:
-        """P(TPOT <= seconds) of each length point, shape (..., points); 1 where there is one token."""
-        stage = self.decode(decodes)
-        return self._tpot_within(stage.work, stage.pool, stage.transfer_s, seconds)
-
-    def tpot_attainment(self, decodes: int) -> float:
+    def tpot_attainment(self, decodes: int, prefills: int = UNLIMITED) -> float:
         """Share of requests that meet their TPOT."""
-        stage = self.decode(decodes)
-        met = self._tpot_met(stage.work, stage.pool, stage.transfer_s)
+        met = self.decode(decodes, prefills).tpot_met
         return sum(
             each.share * float((each.weights * met[each.slo.tpot_s]).sum()) for each in self.targets
         )
 
+    def tpot_within(
+        self, decodes: int, seconds: float | Floats, prefills: int = UNLIMITED
+    ) -> Floats:
+        """P(TPOT <= seconds) of each length point, shape (..., points); 1 where there is one token."""
+        stage = self.decode(decodes, prefills)
+        return self._latency.tpot_within(stage.work, stage.pool, stage.transfer_s, seconds)
+
+    def path_s(self, decodes: int, prefills: int = UNLIMITED) -> Floats:
+        """Seconds to the first token that a length point's own size costs, shape (points,).
+
+        On the kind of prefill replica that most prompts meet, with its transfer at its mean.
+        """
+        stage = self.decode(decodes, prefills)
+        ahead = self.prefill_works[int(np.argmax(self._before(stage, prefills).shares))]
+        return self._latency.path_s(ahead, stage.work, stage.transfer_s)
+
+    def paths(self, prefills: int, decodes: int) -> tuple[Floats, Floats]:
+        """The same on every kind and for every case of a transfer, and the weights of all."""
+        stage = self.decode(decodes, prefills)
+        shares = self._before(stage, prefills).shares.tolist()
+        ways = [
+            flat(
+                self._latency.path_s(ahead, stage.work, stage.cases_s), share * self.lengths.weights
+            )
+            for share, ahead in zip(shares, self.prefill_works, strict=True)
+            if share > 0
+        ]
+        seconds, weights = zip(*ways, strict=True)
+        return np.concatenate(seconds), np.concatenate(weights)
+
+    def wait(self, prefills: int, decodes: int = UNLIMITED) -> Wait:
+        """The wait for a prefill pod."""
+        return self.prefill(prefills, decodes).wait
+
+    def prefill(self, prefills: int, decodes: int = UNLIMITED) -> PrefillStage:
+        """The prefill side with so many replicas, held up by what such a decode side does not take."""
+        return self._before(self.decode(decodes, prefills), prefills)
+
+    def decode(self, decodes: int, prefills: int = UNLIMITED) -> DecodeStage:
+        """The decode side with so many replicas, and so many pods that send KV where that matters."""
+        senders: Counts = ()
+        if self._senders_matter and 0 < prefills < UNLIMITED:
+            senders = self._counts(Role.PREFILL, prefills)
+        return self._behind(senders, self._counts(Role.DECODE, decodes))
+
     def idle(self, prefill_kind: int, decode_kind: int) -> Floats:
         """What idle replicas of two kinds attain of each target, shape (targets,)."""
         ends = tuple(UNLIMITED if k == decode_kind else 0 for k in range(len(self.decode_works)))
-        if ends not in self._decodes:
-            self._decodes[ends] = self._decode(ends)
-        met: Floats = self._decodes[ends].slack[prefill_kind].sum(axis=-1)
+        met: Floats = self._behind((), ends).slack[prefill_kind].sum(axis=-1)
         return met
 
     def most_rps(self, role: Role) -> tuple[float, ...]:
@@ -179,131 +180,91 @@ class Tandem:
             for work in self.decode_works
         )
 
-    def _prefill(self, counts: tuple[int, ...]) -> PrefillStage:
-        works, replicas = self.prefill_works, sum(counts)
-        work, shares = works[0], np.eye(len(works))[0] if len(works) > 1 else ONE
-        if len(works) > 1 and replicas:
-            shares = mixed.prefill_shares([each.mean_s for each in works], counts, self.rate_rps)
-            work = mixed.prefill_work(works, shares, self.lengths.weights)
-        wait = NO_WAIT
-        if replicas < UNLIMITED:
-            wait = prefill.wait(work, self.rate_rps, self.demand.arrival_ca2, replicas)
-        within = 1 - wait.beyond(self._times_s)
-        return PrefillStage(work=work, shares=shares, wait=wait, within=within)
+    def pinned_share(self, stage: DecodeStage, prefills: int) -> float:
+        """KV that decode has not taken yet, of all KV of prefill pods."""
+        return stage.pinned_tokens / max(self._kv_tokens(self._counts(Role.PREFILL, prefills)), 1.0)
 
-    def _decode(self, counts: tuple[int, ...]) -> DecodeStage:
-        there, work, shares = self._mixture(counts)
-        replicas = sum(counts[kind] for kind in there)
-        parts = tuple(
-            self._part(kind, share, counts[kind]) for kind, share in zip(there, shares, strict=True)
-        )
-        busy = max(part.link for part in parts)
-        transfer_s = parts[0].transfer_s
-        if len(parts) > 1:
-            transfer_s = np.sum([part.share * part.transfer_s for part in parts], axis=0)
-        pool = self._pool(work, replicas, link.stretch(busy))
+    def _kv_tokens(self, counts: Counts) -> float:
+        """KV of prefill replicas."""
+        return float(sum(map(mul, counts, self._prefill_kv)))
+
+    def _counts(self, role: Role, replicas: int) -> Counts:
+        """Replicas of each kind; without end those of the quickest, as nobody has to take another."""
+        filling = self.fillings[role]
+        if replicas < UNLIMITED or filling.is_plain:
+            return filling.counts(replicas)
+        alone_s = [work.mean_s for work in self.prefill_works]
+        if role is Role.DECODE:
+            alone_s = [work.step_s(1.0) for work in self.decode_works]
+        quickest = alone_s.index(min(alone_s))
+        return tuple(UNLIMITED if kind == quickest else 0 for kind in range(len(alone_s)))
+
+    def _before(self, stage: DecodeStage, prefills: int) -> PrefillStage:
+        """Prefill replicas in front of a decode side."""
+        counts = self._counts(Role.PREFILL, prefills)
+        kv_tokens = self._kv_tokens(counts)
+        key = counts, pinned.held_up(self.lengths, stage.pinned_tokens, prefills, kv_tokens)
+        if key not in self._prefills:
+            self._prefills[key] = self._prefill(*key)
+        return self._prefills[key]
+
+    def _behind(self, senders: Counts, counts: Counts) -> DecodeStage:
+        """Decode replicas behind prefill replicas; () where it is all one who sends."""
+        key = senders, counts
+        if key not in self._decodes:
+            self._decodes[key] = self._decode(*key)
+        return self._decodes[key]
+
+    def _prefill(self, counts: Counts, held_up: float) -> PrefillStage:
+        (work, shares), wait = self._prompts(counts), NO_WAIT
+        if (free := sum(counts) * (1 - held_up)) < UNLIMITED:
+            wait = prefill.wait(work, self.rate_rps, self.demand.arrival_ca2, free)
+        within = 1 - wait.beyond(self._latency.times_s)
+        return PrefillStage(work=work, shares=shares, held_up=held_up, wait=wait, within=within)
+
+    def _prompts(self, counts: Counts) -> tuple[PrefillWork, Floats]:
+        """What prompts cost prefill replicas, and the share of each kind."""
+        return mixed.prefills(self.prefill_works, counts, self.rate_rps, self.lengths.weights)
+
+    def _decode(self, senders: Counts, counts: Counts) -> DecodeStage:
+        parts = mixed.parts(self.decode_works, counts, self.rate_rps)
+        work = mixed.decode_work(self.decode_works, parts)
+        links = mixed.link_work(self.link_works, parts)
+        ports = self._ports(links, senders, mixed.ports(self.link_works, parts, links))
+        transfer_s = link.exposed_s(links, ports.excess)
+        replicas = sum(part.replicas for part in parts)
+        pool = self._pool(work, links, replicas, ports)
+        cases_s = link.cases_s(links, ports, self._latency.shortest_s)
+        met = self._latency.tpot_met(work, pool, transfer_s)
         return DecodeStage(
             parts=parts,
             work=work,
             replicas=replicas,
             pool=pool,
-            link=busy,
+            link=ports,
             transfer_s=transfer_s,
-            slack=self._slack(work, pool, transfer_s),
+            cases_s=cases_s,
+            pinned_tokens=pinned.tokens(self.lengths, self.rate_rps, transfer_s, pool.admission),
+            tpot_met=met,
+            slack=self._latency.slack(self.prefill_works, work, pool, cases_s, met),
         )
 
-    def _mixture(
-        self, counts: tuple[int, ...]
-    ) -> tuple[Sequence[int], DecodeWork, Sequence[float]]:
-        """The decode kinds that get requests, the one that they are like together, and their shares."""
-        there = [kind for kind, count in enumerate(counts) if count]
-        if len(there) <= 1:
-            kind = there[0] if there else 0
-            return [kind], self.decode_works[kind], [1.0]
-        replicas = [counts[kind] for kind in there]
-        held = mixed.residents([self.decode_works[kind] for kind in there], replicas, self.rate_rps)
-        used = [place for place in range(len(there)) if held[place] > 0]
-        total = sum(replicas[place] * held[place] for place in used)
-        work = mixed.decode_work(
-            [self.decode_works[there[place]] for place in used],
-            [replicas[place] for place in used],
-        )
-        shares = [float(replicas[place] * held[place] / total) for place in used]
-        return [there[place] for place in used], work, shares
+    def _ports(self, links: LinkWork, senders: Counts, takers: float) -> LinkState:
+        if not senders:
+            return link.state(links, self.rate_rps, UNLIMITED, takers)
+        prefill_s = self._prompts(senders)[0].mean_s
+        return link.state(links, self.rate_rps, sum(senders), takers, prefill_s)
 
-    def _part(self, kind: int, share: float, replicas: int) -> Part:
-        """Replicas of a kind under their share of the load."""
-        work = self.link_works[kind]
-        busy = link.utilisation(work, share * self.rate_rps, replicas)
-        return Part(kind=kind, share=share, link=busy, transfer_s=work.alone_s * link.stretch(busy))
-
-    def _pool(self, work: DecodeWork, replicas: int, stretch: float) -> DecodePool:
+    def _pool(
+        self, work: DecodeWork, links: LinkWork, replicas: int, ports: LinkState
+    ) -> DecodePool:
         if replicas >= UNLIMITED:
             return decode.idle(work)
+        loading_s = links.loading_token_s * min(1 + ports.excess, MOST_STRETCH)
         return decode.pool(
             work,
             self.rate_rps,
             replicas,
             arrival_ca2=self.demand.arrival_ca2,
-            loading_tokens=self.rate_rps * self._loading_token_s * min(stretch, 1e3),
+            loading_tokens=self.rate_rps * loading_s,
         )
-
-    @cached_property
-    def _loading_token_s(self) -> float:
-        """Token-seconds of KV that a request holds in decode while it is loading over an idle link."""
-        return float(
-            self.lengths.weights @ (self.lengths.input_tokens * self.link_works[0].alone_s)
-        )
-
-    def _slack(self, work: DecodeWork, pool: DecodePool, transfer_s: Floats) -> Floats:
-        """What is left of the TTFT targets after all but the wait for prefill, of requests that meet TPOT."""
-        delay, met = self._delay(pool), self._tpot_met(work, pool, transfer_s)
-        found = np.empty((len(self.prefill_works), len(self.targets), self._grid.cells))
-        for row, each in enumerate(self.targets):
-            weights = each.weights * met[each.slo.tpot_s]
-            for kind, ahead in enumerate(self.prefill_works):
-                path_s = self._path_s(ahead, work, transfer_s)
-                used = self._grid.points(path_s + (self._longest_s - each.ttft_s), weights)
-                if delay is not None:
-                    used = self._grid.summed(used, delay)
-                found[kind, row] = used[::-1]
-        return found
-
-    def _tpot_met(
-        self, work: DecodeWork, pool: DecodePool, transfer_s: Floats
-    ) -> Mapping[float, Floats]:
-        """P(TPOT within its target) of each length point, by target."""
-        targets_s = sorted({each.slo.tpot_s for each in self.targets})
-        if len(targets_s) == 1:
-            return {targets_s[0]: self._tpot_within(work, pool, transfer_s, targets_s[0])}
-        met = self._tpot_within(work, pool, transfer_s, np.array(targets_s)[:, None])
-        return dict(zip(targets_s, met, strict=True))
-
-    def _delay(self, pool: DecodePool) -> Floats | None:
-        """Masses of what comes before the first token besides prefill and the KV transfer."""
-        if not self.first_by_decode:
-            return None
-        step = first_step(pool, self._grid)
-        if pool.admission.probability <= LEAST_SHARE:
-            return step
-        return self._grid.summed(self._grid.wait(pool.admission), step)
-
-    def _path_s(self, ahead: PrefillWork, work: DecodeWork, transfer_s: Floats) -> Floats:
-        if not self.first_by_decode:
-            return ahead.service_s
-        return ahead.service_s + work.own_s + transfer_s
-
-    def _tpot_within(
-        self, work: DecodeWork, pool: DecodePool, transfer_s: Floats, seconds: float | Floats
-    ) -> Floats:
-        later = self.lengths.output_tokens - 1
-        gap_s = None if self.first_by_decode else transfer_s
-        return tpot_within(work, pool, later, seconds, gap_s)
-
-
-def _fit(lengths: LengthMix, fillings: Mapping[Role, Filling]) -> NDArray[np.bool_]:
-    """Which requests fit the KV of every engine alone: the others are refused."""
-    profiles = [profile for filling in fillings.values() for profile in filling.profiles]
-    least = min(profile.kv.capacity_tokens for profile in profiles)
-    fit: NDArray[np.bool_] = lengths.input_tokens + lengths.output_tokens <= least
-    return fit

@@ -49,6 +49,8 @@ class Wait:
         """Mean over all requests: each stretch between two knots is exponential."""
         if self.is_endless:
             return inf
+        if self.knots_s is None:
+            return self.probability / self.decay_per_s
         knots_s, logs = self._line()
         spans_s, falls, shares = np.diff(knots_s), -np.diff(logs), np.exp(logs)
         means = np.where(falls > FLAT, -np.diff(shares) / np.maximum(falls, FLAT), shares[:-1])
