@@ -16,7 +16,7 @@
    and nothing is taken; later nothing is taken that was wished for within the last two lead times, or that
    the present needs.
 
-Source: this project (docs/concepts/queueing-model.md). Aggressiveness: `shortage`. Fails where demand rises
+Source: this project (docs/concepts/queueing-model.md). Aggressiveness: `headroom`. Fails where demand rises
 faster than pods start and nothing like it was seen within the hour: only a floor of replicas meets that.
 """
 
@@ -60,6 +60,12 @@ LEAST_LEAD_S = 2.0  # warm pods: the window still holds a few arrivals
 
 PARAMETERS = MappingProxyType(
     {
+        "headroom": Parameter(
+            default=0.0,
+            least=-0.5,
+            most=10.0,
+            meaning="share of the forecast rate that is made ready on top of it",
+        ),
         "shortage": Parameter(
             default=0.003,
             least=0.0,
@@ -98,9 +104,8 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
         Role.DECODE: feedback.eased(spec, strict, unreachable),
     }
     starts = _is_starting(observation, memory, spec)
-    sizings = _sizings(
-        expected, lengths, memory, specs, growth=ease.growth * trust.widening, sure_only=starts
-    )
+    growth = ease.growth * trust.widening * (1 + parameter(spec, PARAMETERS, "headroom"))
+    sizings = _sizings(expected, lengths, memory, specs, growth=growth, sure_only=starts)
     needs = {
         Role.PREFILL: evidence.backlog(observation, spec, tandem),
         Role.DECODE: evidence.residents(observation, spec, tandem),
@@ -222,7 +227,7 @@ POLICY = Policy(
     source="this project, docs/concepts/queueing-model.md",
     provenance=Provenance.CODE,
     aggressiveness=Aggressiveness(
-        parameter="shortage", sweep=(0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0)
+        parameter="headroom", sweep=(-0.15, -0.08, 0.0, 0.08, 0.2, 0.4, 0.8)
     ),
     fails_where="a rise faster than a cold start, the first of its kind within the hour",
     parameters=PARAMETERS,
