@@ -46,10 +46,14 @@ class Latency:
         self._later = lengths.output_tokens - 1
 
     def path_s(self, ahead: PrefillWork, work: DecodeWork, transfer_s: Floats) -> Floats:
-        """Seconds to the first token that a request's own size costs, of the shape of `transfer_s`."""
+        """Seconds to the first token that a request's own size costs, of the shape of `transfer_s`.
+
+        A context far below a mean resident's shortens the first step: that alone never below nothing.
+        """
         if not self.first_by_decode:
             return ahead.service_s
-        return ahead.service_s + work.own_s + transfer_s
+        path_s: Floats = np.maximum(ahead.service_s + work.own_s + transfer_s, 0.0)
+        return path_s
 
     def tpot_within(
         self, work: DecodeWork, pool: DecodePool, transfer_s: Floats, seconds: float | Floats
