@@ -52,7 +52,7 @@ def test_traces_stand_side_by_side(page: PageReader) -> None:
     rows = {row[0]: row[1:] for row in page.table("GPU-hours for 99 %")}
     assert rows["tandem"] == ["★ 1.17 ×"] * 2
     assert rows["hpa, own order"] == ["1.52 ×"] * 2
-    assert rows["dynamo-sla"] == ["at most 94.30 %"] * 2
+    assert rows["dynamo-sla"] == ["(94.30 %)"] * 2
 
 
 def test_who_needs_as_little_shares_the_star(tmp_path: Path) -> None:

@@ -67,8 +67,11 @@ def _verdict(outcome: Outcome) -> Iterator[str]:
             name = league_table.who(first, outcome)
             won[name] = won.get(name, 0) + 1
     traces = _many(len(firsts), "trace", "traces")
-    for name, count in sorted(won.items(), key=lambda item: -item[1]):
-        yield f"{name} needs the fewest GPU-hours for {asked} attainment on {count} of {traces}."
+    for count in sorted(set(won.values()), reverse=True):
+        names = [name for name, times in won.items() if times == count]
+        need, each = ("need", " each") if len(names) > 1 else ("needs", "")
+        fewest = f"{need} the fewest GPU-hours for {asked} attainment"
+        yield f"{'; '.join(names)} {fewest} on {count} of {traces}{each}."
     if nobody := firsts.count(None):
         yield f"No policy reached {asked} on {_many(nobody, 'trace', 'traces')}."
 

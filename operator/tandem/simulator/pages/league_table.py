@@ -80,7 +80,7 @@ def overview(outcome: Outcome) -> Table:
 def _over_oracle(frontier: Frontier) -> str:
     """How far from the oracle; where the target was never reached, how near to that."""
     if frontier.gpu_hours_at_target is None:
-        return f"at most {wording.share(frontier.attainment_reached)}"
+        return f"({wording.share(frontier.attainment_reached)})"
     over = frontier.regret.oracle
     return wording.plain(frontier.gpu_hours_at_target) if over is None else _times(1.0 + over)
 
