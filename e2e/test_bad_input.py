@@ -139,7 +139,7 @@ def test_an_api_server_that_is_away_is_waited_for(place: Place) -> None:
         with place.api.away():
             place.well.kubectl("scale", "deployment", name, "--replicas=2")
             turned = place.turns(place.well, "ok")
-            time.sleep(8)
+            time.sleep(5)
             assert place.turns(place.well, "ok") > turned
             assert place.operator.process.poll() is None
 

@@ -23,7 +23,7 @@ from tandem.dashboards.queries import queries
 pytestmark = pytest.mark.e2e
 
 LOAD = (5.0, 2000, 20)  # requests/s, tokens: by `tandem plan` 2 prefill and 1 decode
-LOAD_S, SETTLED_S = 24.0, 14.0
+LOAD_S, SETTLED_S = 20.0, 13.0
 BACK_S = 240.0  # a load is stood ready for, for 36 cold starts and ages of figures
 ENGINES = {"running.decode", "kvUsage.decode", "running.prefill", "kvUsage.prefill"}
 RULES = ROOT / "charts" / "tandem" / "rules" / "tandem.yaml"

@@ -112,7 +112,7 @@ def test_a_paused_fleet_is_left_alone(serving: Fleet) -> None:
         "two decode pods are Ready", lambda: serving.status["roles"]["decode"]["ready"] == 2
     )
 
-    time.sleep(5)
+    time.sleep(3)
     assert serving.replicas() == (1, 2)
     resume = {"spec": {"autoscaling": {"mode": "Auto"}}}
     serving.kubectl("patch", "dllm", "chat", "--type=merge", "-p", json.dumps(resume))
