@@ -34,7 +34,7 @@ FLEETS = 100
 MOST = 12  # replicas of a role
 SETTLED_S, STEADY_S = 240.0, 30.0
 CALM_CALLS_PER_FLEET = 0.1  # a second: a status each half minute, and what still settles
-MOST_CPU = 0.7  # of a core; 0.57 measured, a turn of 30 ms
+MOST_CPU = 0.5  # of a core
 MOST_MIB = 400.0
 LOADS = (
     Load(rate_rps=2.0, input_tokens=400, output_tokens=100),
