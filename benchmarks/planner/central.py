@@ -7,14 +7,12 @@ the sample of the queue loses (a control variate, worth up to ten times the cust
 """
 
 import ctypes
-import subprocess
-import tempfile
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from zlib import crc32
 
 import numpy as np
+from benchmarks.planner.native import library
 from numpy.typing import NDArray
 from scipy.special import gammaincinv, ndtri
 
@@ -155,7 +153,7 @@ class _Run:
         """How many more waited how long, with these servers and with one as fast as all of them."""
         central, single = np.zeros(BINS, np.uint32), np.zeros(BINS, np.uint32)
         arrays = (self._state, *self._laws)
-        _library().serve(
+        library("central").serve(
             *(each.ctypes.data_as(ctypes.c_void_p) for each in arrays),
             ctypes.c_uint64(STRATA - 1),
             ctypes.c_int(self.queue.servers),
@@ -164,15 +162,6 @@ class _Run:
             *(each.ctypes.data_as(ctypes.c_void_p) for each in (central, single)),
         )
         return central, single
-
-
-@cache
-def _library() -> ctypes.CDLL:
-    source = Path(__file__).with_name("central.c")
-    target = Path(tempfile.mkdtemp()) / "central.so"
-    command = ["cc", "-O3", "-march=native", "-shared", "-fPIC", "-o", str(target), str(source)]
-    subprocess.run(command, check=True)
-    return ctypes.CDLL(str(target))
 
 
 @cache

@@ -4,13 +4,10 @@
 """
 
 import ctypes
-import subprocess
-import tempfile
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import numpy as np
+from benchmarks.planner.native import library
 from numpy.typing import NDArray
 
 from tandem.perf.engine_profile import EngineProfile
@@ -74,7 +71,7 @@ def play(
     admitted, first, last = (np.full(count, np.nan) for _ in range(3))
     preempted, counts, sums = np.zeros(count, np.int32), np.zeros(BINS), np.zeros(4)
     lengths = [np.ascontiguousarray(each, dtype=np.int64) for each in (inputs, outputs)]
-    _library().play(
+    library("decoding").play(
         ctypes.byref(engine),
         ctypes.c_int64(replicas),
         ctypes.c_int64(count),
@@ -99,12 +96,3 @@ def play(
 
 def _pointer(array: NDArray[np.generic]) -> ctypes.c_void_p:
     return array.ctypes.data_as(ctypes.c_void_p)
-
-
-@cache
-def _library() -> ctypes.CDLL:
-    source = Path(__file__).with_name("decoding.c")
-    target = Path(tempfile.mkdtemp()) / "decoding.so"
-    command = ["cc", "-O3", "-march=native", "-shared", "-fPIC", "-o", str(target), str(source)]
-    subprocess.run(command, check=True)
-    return ctypes.CDLL(str(target))

@@ -1,6 +1,5 @@
 """A fleet whose profile no calibration can mend is served by bands; one that it can mend by the model."""
 
-from dataclasses import replace
 from functools import partial
 from random import Random
 
@@ -10,8 +9,9 @@ from tests.planner.builders import D as DECODE
 from tests.planner.builders import P as PREFILL
 
 from tandem.api.role import Role
-from tandem.perf.engine_profile import DecodeCost, EngineProfile, PrefillCost
+from tandem.perf.engine_profile import EngineProfile
 from tandem.planner import trust as trusts
+from tandem.planner.calibration import scaled
 from tandem.planner.model import Memory, Plan
 from tandem.planner.observation import Observation
 from tandem.planner.plan import plan
@@ -32,20 +32,7 @@ def poisson() -> Trace:
 
 
 def slower(by_prefill: float, by_decode: float) -> EngineProfile:
-    prefill, decode = ENGINE.prefill, ENGINE.decode
-    return replace(
-        ENGINE,
-        prefill=PrefillCost(
-            a_s=prefill.a_s * by_prefill,
-            b_s_per_token=prefill.b_s_per_token * by_prefill,
-            c_s_per_token2=prefill.c_s_per_token2 * by_prefill,
-        ),
-        decode=DecodeCost(
-            alpha_s=decode.alpha_s * by_decode,
-            beta_s_per_sequence=decode.beta_s_per_sequence * by_decode,
-            gamma_s_per_token=decode.gamma_s_per_token * by_decode,
-        ),
-    )
+    return scaled(ENGINE, by_prefill, (by_decode, by_decode, by_decode))
 
 
 def played(true: EngineProfile) -> tuple[list[Plan], float]:

@@ -86,9 +86,9 @@ def calibrated(spec: FleetSpec, memory: Memory) -> FleetSpec:
     roles = {
         role: replace(
             row,
-            profile=_scaled(row.profile, by_prefill, by_decode),
+            profile=scaled(row.profile, by_prefill, by_decode),
             pools=tuple(
-                replace(pool, profile=_scaled(pool.profile, by_prefill, by_decode))
+                replace(pool, profile=scaled(pool.profile, by_prefill, by_decode))
                 for pool in row.pools
             ),
         )
@@ -97,7 +97,8 @@ def calibrated(spec: FleetSpec, memory: Memory) -> FleetSpec:
     return replace(spec, roles=roles)
 
 
-def _scaled(profile: EngineProfile, by_prefill: float, by_decode: Factors) -> EngineProfile:
+def scaled(profile: EngineProfile, by_prefill: float, by_decode: Factors) -> EngineProfile:
+    """A profile whose prompts take so many times as long, and each term of whose decode steps."""
     prefill, decode = profile.prefill, profile.decode
     return replace(
         profile,
