@@ -34,9 +34,10 @@ class Load:
             "cached": 0,
             "output": representative(self.output_tokens),
         }
-        sizes = ",".join(f'{name}="{tokens}"' for name, tokens in lengths.items())
+        sizes = [f'{name}="{tokens}"' for name, tokens in lengths.items()]
         yield f"{series.ARRIVALS}{{{labels}}} {requests}"
-        yield f"{series.LENGTHS}{{{labels},{sizes}}} {requests}"
+        yield f"{series.LENGTHS}{{{labels},{','.join(sizes)}}} {requests}"
+        yield f"{series.PROMPTS}{{{labels},{','.join(sizes[:2])}}} {requests}"
         yield f'{series.SLO}{{{labels},ttft="met",tpot="met"}} {requests}'
         for gauge, value in ((series.DISPERSION, 1), (series.QUEUED_REQUESTS, 0)):
             yield f"{gauge}{{{labels}}} {value}"

@@ -36,8 +36,9 @@ def test_longer_answers_scale_decode_alone_and_longer_prompts_prefill_alone(flee
         for each in (prompts, answers):
             each.until("both roles are as before", lambda: each.replicas() == (1, 1), BACK_S)  # noqa: B023
 
-    assert roles_of(told_steps(answers)) == {"decode"}
-    assert roles_of(told_steps(prompts)) == {"prefill"}
+    for each, role in ((answers, "decode"), (prompts, "prefill")):
+        steps = told_steps(each)
+        assert {step["role"] for step in steps} == {role}, steps
     for felt in (read, asked):
         assert sum(request.done for request in felt) > 0.95 * len(felt)
 
@@ -59,11 +60,6 @@ def told_steps(fleet: Fleet) -> list[dict[str, Any]]:
     steps = [f"{s['role']} {s['before']} -> {s['after']}: {s['reason']}" for s in history]
     assert sorted(fleet.events("ScaledUp") + fleet.events("ScaledDown")) == sorted(steps)
     return history
-
-
-def roles_of(steps: list[dict[str, Any]]) -> set[str]:
-    """Roles that were scaled."""
-    return {step["role"] for step in steps}
 
 
 def ready(fleet: Fleet) -> dict[str, int]:

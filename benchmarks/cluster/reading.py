@@ -38,6 +38,8 @@ def gateway(cells: int, pods: int, turn: int) -> Iterator[Series]:
     for cell in range(cells):
         lengths = {"input": str(100 + cell), "cached": "0", "output": str(50 + cell % 7)}
         yield series.LENGTHS, lengths, 10.0 + turn
+        prompt = {"input": lengths["input"], "cached": "0"}
+        yield series.PROMPTS, prompt, 10.0 + turn
     for pod in range(pods):
         yield series.IN_FLIGHT, {"role": "decode", series.TARGET_POD: f"pod-{pod}"}, 5.0
         yield series.PREFILL_BUSY, {series.TARGET_POD: f"pod-{pod}"}, 5.0 + turn

@@ -136,6 +136,7 @@ def _observation(rng: np.random.Generator, tick: int, pods: dict[Role, int]) -> 
             arrivals=Figure(float(arrivals)),
             dispersion=Figure(1.0 + rng.random()),
             lengths=LengthCounts(cells=cells),
+            prompts=LengthCounts(cells=tuple((*cell[:2], 1, 1.0) for cell in cells)),
             queued_tokens=Figure(float(rng.integers(0, 50_000))),
         ),
     )

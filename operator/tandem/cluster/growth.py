@@ -20,6 +20,7 @@ COUNTERS = frozenset({
     series.ARRIVALS,
     series.SLO,
     series.LENGTHS,
+    series.PROMPTS,
     series.PREFILL_BUSY,
     *SUMS.values(),
     *COUNTS.values(),
@@ -59,6 +60,8 @@ class Growth:
     totals: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     met: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
     cells: dict[tuple[int, int, int], float] = field(default_factory=lambda: defaultdict(float))
+    prompts: dict[tuple[int, int, int], float] = field(default_factory=lambda: defaultdict(float))
+    tells_prompts: bool = False
     gauges: dict[str, float] = field(default_factory=dict)
     in_flight: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
@@ -108,6 +111,7 @@ class GatewayCounts:
         for target, row, increase in self._counters.increases(rows):
             if increase:
                 _add(growth, row, increase)
+            growth.tells_prompts |= row.name == series.PROMPTS
             if row.name == series.ARRIVALS:
                 self._weights[target] = increase
         self._counters.keep(max(MOST_TARGETS, len(looks)))
@@ -141,11 +145,12 @@ def _add(growth: Growth, row: Sample, increase: float) -> None:
     growth.totals[row.name] += increase
     if row.name == series.SLO:
         growth.met[row.labels.get("ttft", ""), row.labels.get("tpot", "")] += increase
-    elif row.name == series.LENGTHS:
-        labels = row.labels
+    elif row.name in (series.LENGTHS, series.PROMPTS):
+        cells = growth.cells if row.name == series.LENGTHS else growth.prompts
+        labels = {"output": "1"} | row.labels  # of a prompt it is not known yet
         with suppress(KeyError, ValueError):  # what is no length is none
             cell = int(labels["input"]), int(labels["cached"]), int(labels["output"])
-            growth.cells[cell] += increase
+            cells[cell] += increase
 
 
 def _add_gauges(growth: Growth, looks: Mapping[str, Look], arrivals: Mapping[str, float]) -> None:

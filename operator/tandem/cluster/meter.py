@@ -12,6 +12,8 @@ from tandem.cluster.ports import Pod, PodPhase
 from tandem.cluster.tokens import TokenCounts
 from tandem.planner.observation import Figure, LengthCounts, Missing, Reading, Traffic
 
+NO_PROMPTS = Missing("no gateway has counted a prompt")
+
 
 class Meter:
     """Turns looks at one fleet into `Traffic`; remembers counters from one look to the next."""
@@ -120,12 +122,12 @@ def _traffic(
         return Figure(value, growth.age_s, growth.exact)
 
     met = growth.met
-    cells = tuple((*cell, count) for cell, count in sorted(growth.cells.items()))
     return Traffic(
         interval_s=growth.interval_s,
         arrivals=counted(growth.totals[series.ARRIVALS]),
         dispersion=_dispersion(growth),
-        lengths=LengthCounts(cells=cells),
+        lengths=_counts(growth.cells),
+        prompts=_counts(growth.prompts) if growth.tells_prompts else NO_PROMPTS,
         finished=counted(sum(met.values())),
         met_ttft=counted(met["met", "met"] + met["met", "missed"]),
         met_tpot=counted(met["met", "met"] + met["missed", "met"]),
@@ -140,6 +142,10 @@ def _traffic(
         utilisation=utilisation,
         in_flight=dict(growth.in_flight),
     )
+
+
+def _counts(cells: Mapping[tuple[int, int, int], float]) -> LengthCounts:
+    return LengthCounts(cells=tuple((*cell, count) for cell, count in sorted(cells.items())))
 
 
 def _dispersion(growth: Growth) -> Reading:
@@ -171,6 +177,7 @@ def _silent(
         arrivals=why,
         dispersion=why,
         lengths=why,
+        prompts=why,
         finished=why,
         met_ttft=why,
         met_tpot=why,

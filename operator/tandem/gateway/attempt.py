@@ -75,6 +75,7 @@ class Attempt:
         desk.dispatch.prefilled(self._route.key)
         desk.pods.served(pod.name)
         desk.metrics.prefill_leg.observe(time.monotonic() - began_s)
+        desk.metrics.prompt(handover.prompt_tokens, handover.cached_tokens)
         desk.sizing.lengths.learn_input(self._request, handover.prompt_tokens)
         self._account.input_tokens = handover.prompt_tokens
         self._account.cached_tokens = handover.cached_tokens

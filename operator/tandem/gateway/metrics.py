@@ -83,13 +83,16 @@ class GatewayMetrics:
             "Answered requests by length bucket, tokens.",
             ("input", "cached", "output"),
         )
+        self._prompts = Tally(
+            series.PROMPTS, "Prefilled prompts by length bucket, tokens.", ("input", "cached")
+        )
         self._arrivals = Arrivals()
         self._make_known()
         self._registry = CollectorRegistry()
         for collector in (
             self.ttft, self.tpot, self.itl, self.e2e, self.queue, self.prefill_leg, self.handover,
             self.retries, self.releases, self.busy, self._finished, self._slo, self._lengths,
-            self._arrivals, Live(router),
+            self._prompts, self._arrivals, Live(router),
         ):  # fmt: skip
             self._registry.register(collector)
 
@@ -102,6 +105,10 @@ class GatewayMetrics:
         self._finished.add(outcome)
         if outcome in JUDGED:
             self._slo.add(_met(ttft_met), _met(tpot_met))
+
+    def prompt(self, input_tokens: int, cached_tokens: int) -> None:
+        """Lengths of a prompt that was prefilled, also one that has to be once more."""
+        self._prompts.add(*(str(representative(n)) for n in (input_tokens, cached_tokens)))
 
     def lengths(self, input_tokens: int, cached_tokens: int, output_tokens: int) -> None:
         """Lengths of a request that got at least one token."""

@@ -1,12 +1,11 @@
 """Self-calibration: by how much this fleet's engines are slower or faster than their profile says.
 
-    prefill   seconds that pods were busy / seconds that the prompts of the interval should have taken
+    prefill   seconds that pods were busy / seconds that the prompts prefilled meanwhile should have taken
     decode    TPOT of the requests that ended / iterations as long as the residents and KV there ask for
 
 Prefill has one factor, a ratio of two sums that fade together, so that a burst weighs as much in both and a
-prompt that is prefilled in one interval and ends in the next does no harm. What is known of a prompt's length
-is known once it has ended, so (a, b, c) can't be told apart (docs/decisions/0013). Decode has a factor
-for each term (`terms`). Both begin with a few requests that took what the profile says: a profile that is
+prompt that begins in one interval and is there in the next does no harm. Decode has a factor for each term
+(`terms`). Both begin with a few requests that took what the profile says: a profile that is
 wrong by a factor of two is corrected within 200 requests, and one odd interval moves little.
 
 What was learnt belongs to a revision and a profile. Those of another revision are a guess that weighs
@@ -27,18 +26,16 @@ import numpy as np
 
 from tandem.api.role import Role
 from tandem.perf.engine_profile import DecodeCost, EngineProfile, PrefillCost
-from tandem.planner import terms
-from tandem.planner.demand import Floats, as_table
-from tandem.planner.memory import Cells, plausible
+from tandem.planner import arriving, terms
+from tandem.planner.demand import Floats
+from tandem.planner.memory import Cells, believed
 from tandem.planner.model import Memory, Sums, Terms
-from tandem.planner.observation import Figure, LengthCounts, Missing, Observation
+from tandem.planner.observation import Figure, Missing, Observation
 from tandem.planner.readings import MOST_INTERVAL_S, MOST_REQUESTS, MOST_SHARE, usable
 from tandem.planner.spec import FleetSpec
 from tandem.planner.terms import BELIEVED, PRIOR_REQUESTS, Factors
 
-# After which an interval weighs 1/e: longer than requests last, and short, for what prompts cost moves before
-# the lengths of those that have ended tell it.
-FORGET_S = 300.0
+FORGET_S = 300.0  # after which an interval weighs 1/e: longer than requests last
 LATEST = 0.5  # of a request's life: what its replica held then is what its steps took
 MOST_TPOT_S = 100.0
 LIGHT_LENGTHS = 50.0  # requests that lengths of another revision weigh
@@ -53,14 +50,11 @@ def observed(observation: Observation, memory: Memory, spec: FleetSpec) -> Memor
         return memory
     if memory.learnt_s is not None and true_s is not None and true_s <= memory.learnt_s:
         return memory
-    stale_s = spec.behavior.stale_after_s
-    queued = usable(observation.traffic.queued_requests, MOST_REQUESTS, stale_s)
     return replace(
         memory,
         times=_times(observation, memory, spec),
         terms=_terms(observation, memory, spec),
         learnt_s=memory.learnt_s if true_s is None else true_s,
-        queued=memory.queued if isinstance(queued, Missing) else queued,
     )
 
 
@@ -136,6 +130,7 @@ def _of_these_engines(memory: Memory, observation: Observation, spec: FleetSpec)
         times={Role.PREFILL: sums},
         terms=known if is_same[str(Role.DECODE)] else Terms(),
         cells=memory.cells if is_same[ALL] else _lightened(memory.cells),
+        prompts=memory.prompts if is_same[ALL] else _lightened(memory.prompts),
     )
 
 
@@ -161,7 +156,7 @@ def _true_s(observation: Observation) -> float | None:
 
 def _times(observation: Observation, memory: Memory, spec: FleetSpec) -> Mapping[Role, Sums]:
     """Prefill's sums with those of one more interval."""
-    seen = _prefill(observation, memory, spec)
+    seen = _prefill(observation, spec)
     if (
         seen is None
         or seen.told_s <= 0
@@ -174,42 +169,21 @@ def _times(observation: Observation, memory: Memory, spec: FleetSpec) -> Mapping
     return {Role.PREFILL: Sums(*(old * keep + new for old, new in pairs))}
 
 
-def _prefill(observation: Observation, memory: Memory, spec: FleetSpec) -> Sums | None:
-    """Busy seconds of the pods, and those that the prompts they began should have taken.
-
-    Begun is what came and waits no longer; their lengths are those of requests that ended lately.
-    """
+def _prefill(observation: Observation, spec: FleetSpec) -> Sums | None:
+    """Busy seconds of the pods, and those that the prompts they were done with should have taken."""
     traffic, stale_s = observation.traffic, spec.behavior.stale_after_s
     busy = usable(traffic.utilisation.get(Role.PREFILL), MOST_SHARE, stale_s)
-    came = usable(traffic.arrivals, MOST_REQUESTS, stale_s)
-    queued = usable(traffic.queued_requests, MOST_REQUESTS, stale_s)
     pods = observation.pods.get(Role.PREFILL)
-    if isinstance(busy, Missing) or isinstance(came, Missing) or isinstance(queued, Missing):
+    prompts = believed(arriving.prefilled(traffic))
+    if isinstance(busy, Missing) or pods is None or not len(prompts):
         return None
-    if pods is None or not memory.cells:
-        return None
-    begun = came - (queued - memory.queued)
-    if begun <= 0:
-        return None
-    told_s = begun * _mean_prompt_s(memory.cells, spec.roles[Role.PREFILL].profile)
-    return Sums(busy * pods.ready * traffic.interval_s, told_s, begun)
+    told_s = _prompts_s(prompts, spec.roles[Role.PREFILL].profile)
+    return Sums(busy * pods.ready * traffic.interval_s, told_s, float(prompts[:, 3].sum()))
 
 
-def _ended(lengths: LengthCounts | Missing) -> Floats:
-    """Rows (input, cached, output, requests) of those that ended and can be believed."""
-    if isinstance(lengths, Missing):
-        return np.empty((0, 4))
-    table = as_table(lengths.cells)
-    believed: Floats = table[plausible(table)]
-    return believed
-
-
-def _mean_prompt_s(cells: Cells, profile: EngineProfile) -> float:
-    """Of the prompts that are remembered, each alone in chunks of the engine's budget.
-
-    Not of those that ended just now: sizing asks for the same mean, so what lags in it is made up for.
-    """
-    inputs, cached, _, weights = as_table(cells).T
+def _prompts_s(prompts: Floats, profile: EngineProfile) -> float:
+    """Of all prompts, each alone in chunks of the engine's budget."""
+    inputs, cached, _, weights = prompts.T
     known = np.minimum(cached, inputs - 1)
     new, cost = inputs - known, profile.prefill
     seconds = (
@@ -217,7 +191,7 @@ def _mean_prompt_s(cells: Cells, profile: EngineProfile) -> float:
         + cost.b_s_per_token * new
         + cost.c_s_per_token2 * (inputs**2 - known**2)
     )
-    return float(weights @ seconds / weights.sum())
+    return float(weights @ seconds)
 
 
 def _terms(observation: Observation, memory: Memory, spec: FleetSpec) -> Terms:
@@ -234,7 +208,7 @@ def _terms(observation: Observation, memory: Memory, spec: FleetSpec) -> Terms:
         return known
     if running < 1 or not finished:
         return known
-    ended = _ended(traffic.lengths)
+    ended = believed(traffic.lengths)
     life_s = tpot_s * float(np.average(ended[:, 2], weights=ended[:, 3])) if len(ended) else 0.0
     known = terms.held(known, running, kv, traffic.interval_s, LATEST * life_s)
     cost = profile.decode

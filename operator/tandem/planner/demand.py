@@ -5,9 +5,8 @@ with the square of the input and decode memory with its product with the output,
 """
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import chain
 from types import MappingProxyType
 
@@ -16,9 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from tandem.errors import InvalidInputError
+from tandem.planner.identity import by_identity
 
 Floats = NDArray[np.float64]
 Cell = tuple[float, float, float, float]
+Cells = tuple[Cell, ...]
 MOST_POINTS = 256  # of a mix; twice as many double the time of a prediction and move it by < 1 %
 BUCKETS = (  # a doubling of (uncached input, input, output), each coarser than the one before
     (8, 8, 8),
@@ -172,13 +173,9 @@ def of_classes(
     )
 
 
-def from_cells(cells: Iterable[Cell]) -> LengthMix | None:
+@by_identity
+def from_cells(cells: Cells) -> LengthMix | None:
     """The mix of (input, cached, output, weight) cells; None when they weigh nothing."""
-    return _from_cells(tuple(cells))
-
-
-@lru_cache(maxsize=RECENT)
-def _from_cells(cells: tuple[Cell, ...]) -> LengthMix | None:
     table = as_table(cells)
     table = table[table[:, 3] > 0]
     return mix(*coarsened(table).T) if len(table) else None

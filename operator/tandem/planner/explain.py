@@ -154,12 +154,15 @@ def _what_if(found: Course, observation: Observation, memory: Memory, spec: Flee
 
 def _grown(observation: Observation, memory: Memory, growth: float) -> tuple[Observation, Memory]:
     """What a policy would have been shown if all arrivals had been so many times as many, all else alike."""
-    rates = tuple((time_s, interval_s, came * growth) for time_s, interval_s, came in memory.rates)
+    rates, work = (
+        tuple((at_s, for_s, came * growth) for at_s, for_s, came in rows)
+        for rows in (memory.rates, memory.work)
+    )
     traffic = observation.traffic
     if isinstance(traffic.arrivals, Figure):
         came = replace(traffic.arrivals, value=traffic.arrivals.value * growth)
         traffic = replace(traffic, arrivals=came)
-    return replace(observation, traffic=traffic), replace(memory, rates=rates)
+    return replace(observation, traffic=traffic), replace(memory, rates=rates, work=work)
 
 
 def _release(found: Course) -> Release | None:

@@ -7,12 +7,13 @@ from tandem.planner.observation import Figure, LengthCounts, Reading, Traffic
 
 
 def readings(traffic: Traffic) -> Iterator[tuple[str, Reading]]:
-    """Every figure that decides, under the name that a status has for it; lengths count as one."""
-    lengths = traffic.lengths
+    """Every figure that decides, under the name that a status has for it; lengths count as one each."""
+    lengths, prompts = traffic.lengths, traffic.prompts
     yield from (
         ("arrivals", traffic.arrivals),
         ("dispersion", traffic.dispersion),
         ("lengths", Figure(0.0) if isinstance(lengths, LengthCounts) else lengths),
+        ("prompts", Figure(0.0) if isinstance(prompts, LengthCounts) else prompts),
         ("finished", traffic.finished),
         ("metTTFT", traffic.met_ttft),
         ("metTPOT", traffic.met_tpot),

@@ -52,6 +52,18 @@ class Forecast:
     samples: float
     rule: Rule
 
+    def per(self, amount: float) -> "Forecast":
+        """In requests a second, where rows count something of which a request has so much; but for the rule."""
+        rates = (self.level_rps, self.sure_rps, self.rate_rps, self.reserve_rps)
+        level_rps, sure_rps, rate_rps, reserve_rps = (rate / amount for rate in rates)
+        return replace(
+            self,
+            level_rps=level_rps,
+            sure_rps=sure_rps,
+            rate_rps=rate_rps,
+            reserve_rps=reserve_rps,
+        )
+
 
 def forecast(
     rates: Rates,

@@ -73,7 +73,7 @@ def _input(name: str, reading: Reading, value: float | Missing) -> Input:
         return Input(figure=name, missing=reading.reason)
     return Input(
         figure=name,
-        value=None if name == "lengths" else figures(reading.value),
+        value=None if name in ("lengths", "prompts") else figures(reading.value),
         age_s=round(reading.age_s, 1) if isfinite(reading.age_s) else None,
         exact=reading.exact,
         missing=value.reason if isinstance(value, Missing) else "",

@@ -1,6 +1,7 @@
 """What the planner remembers: arrivals of the last hour, lengths, dispersion; small, and JSON both ways.
 
-1. Arrivals are kept per tick for ten minutes and per half minute before that, an hour in all.
+1. Arrivals, and the prompt tokens that came with them, are kept per tick for ten minutes and per half minute
+   before that, an hour in all.
 2. Lengths are counts that halve every ten minutes, merged into wider buckets when they are many.
 3. What can't be believed moves nothing: a poisoned figure leaves the memory as it was.
 """
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tandem.api.role import Role
-from tandem.planner import demand
+from tandem.planner import arriving, demand
 from tandem.planner.demand import Floats
 from tandem.planner.model import Memory, Sums, Terms
 from tandem.planner.observation import LengthCounts, Missing, Observation
@@ -25,6 +26,7 @@ from tandem.planner.readings import (
     MOST_LENGTH,
     MOST_RATE_RPS,
     MOST_REQUESTS,
+    MOST_TOKENS,
     age_s,
     usable,
 )
@@ -36,7 +38,7 @@ HALF_LIFE_S = (
     600.0  # of length counts: long enough for a mix, short enough for a new prompt template
 )
 DISPERSION_S = 120.0  # smoothing of the index of dispersion
-MOST_CELLS = 768
+MOST_CELLS, MOST_PROMPTS = 768, 256
 LEAST_WEIGHT = 1e-3  # of a cell, in requests; lighter ones are forgotten
 
 Rates = tuple[tuple[float, float, float], ...]
@@ -52,6 +54,7 @@ def remember(observation: Observation, memory: Memory, stale_after_s: float) -> 
         memory = Memory(
             started_s=now_s,
             cells=memory.cells,
+            prompts=memory.prompts,
             dispersion=memory.dispersion,
             times=memory.times,
             terms=memory.terms,
@@ -63,12 +66,31 @@ def remember(observation: Observation, memory: Memory, stale_after_s: float) -> 
         return memory
     if _was_seen(observation, memory):
         return memory
+    prompts = believed(arriving.prefilled(traffic))
+    most = MOST_RATE_RPS * interval_s
+    arrivals = usable(traffic.arrivals, most, stale_after_s)
+    queued = usable(traffic.queued_tokens, MOST_TOKENS, stale_after_s)
+    queued_tokens = memory.queued_tokens if isinstance(queued, Missing) else queued
+    more = queued_tokens - memory.queued_tokens
+    tokens = arriving.prompt_tokens(prompts, more, demand.as_table(memory.prompts))
     return replace(
         memory,
-        rates=_rates(observation, memory.rates, stale_after_s),
-        cells=_cells(traffic.lengths, memory.cells, interval_s),
+        rates=_rows(observation, memory.rates, arrivals),
+        work=_rows(observation, memory.work, arrivals if isinstance(arrivals, Missing) else tokens),
+        cells=_cells(believed(traffic.lengths), memory.cells, interval_s, MOST_CELLS),
+        prompts=_cells(prompts, memory.prompts, interval_s, MOST_PROMPTS),
+        queued_tokens=queued_tokens,
         dispersion=_dispersion(observation, memory.dispersion, stale_after_s),
     )
+
+
+def believed(lengths: LengthCounts | Missing) -> Floats:
+    """Rows (input, cached, output, requests) that can be; none where nobody tells."""
+    if isinstance(lengths, Missing):
+        return np.empty((0, 4))
+    table = demand.as_table(lengths.cells)
+    possible: Floats = table[plausible(table)]
+    return possible
 
 
 def _was_seen(observation: Observation, memory: Memory) -> bool:
@@ -83,7 +105,9 @@ def to_json(memory: Memory) -> str:
         {
             "started_s": memory.started_s,
             "rates": [[round(value, 3) for value in rate] for rate in memory.rates],
-            "cells": [[*cell[:3], round(cell[3], 4)] for cell in memory.cells],
+            "work": [[round(value, 3) for value in row] for row in memory.work],
+            "cells": _rounded(memory.cells),
+            "prompts": _rounded(memory.prompts),
             "dispersion": round(memory.dispersion, 4),
             "wishes": {str(role): list(wishes) for role, wishes in memory.wishes.items()},
             "times": {str(role): list(astuple(sums)) for role, sums in memory.times.items()},
@@ -95,7 +119,7 @@ def to_json(memory: Memory) -> str:
             ],
             "learnt_s": memory.learnt_s,
             "engines": dict(memory.engines),
-            "queued": memory.queued,
+            "queued_tokens": memory.queued_tokens,
             "facts": dict(memory.facts),
         },
         separators=(",", ":"),
@@ -115,22 +139,30 @@ def _memory(stored: Mapping[str, Any]) -> Memory:
     return Memory(
         started_s=None if started_s is None else _number(started_s),
         rates=tuple(_row(rate, 3) for rate in stored["rates"]),
-        cells=tuple(
-            (int(row[0]), int(row[1]), int(row[2]), row[3])
-            for row in (_row(cell, 4) for cell in stored["cells"])
-        ),
+        work=tuple(_row(row, 3) for row in stored.get("work", ())),
+        cells=_read_cells(stored["cells"]),
+        prompts=_read_cells(stored.get("prompts", ())),
         dispersion=_number(stored["dispersion"]),
         wishes={
             Role(role): tuple((row[0], int(row[1])) for row in (_row(wish, 2) for wish in wishes))
             for role, wishes in stored["wishes"].items()
         },
-        queued=_number(stored.get("queued", 0.0)),
+        queued_tokens=_number(stored.get("queued_tokens", 0.0)),
         times={Role(role): Sums(*_row(sums, 3)) for role, sums in stored.get("times", {}).items()},
         terms=_terms(_row(stored.get("terms", (0.0,) * 11), 11)),
         learnt_s=None if learnt_s is None else _number(learnt_s),
         engines={str(of): str(name) for of, name in stored.get("engines", {}).items()},
         facts={str(name): _number(value) for name, value in stored["facts"].items()},
     )
+
+
+def _rounded(cells: Cells) -> list[list[float]]:
+    return [[*cell[:3], round(cell[3], 4)] for cell in cells]
+
+
+def _read_cells(stored: Iterable[Iterable[Any]]) -> Cells:
+    rows = (_row(cell, 4) for cell in stored)
+    return tuple((int(row[0]), int(row[1]), int(row[2]), row[3]) for row in rows)
 
 
 def _terms(row: tuple[float, ...]) -> Terms:
@@ -150,16 +182,14 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _rates(observation: Observation, rates: Rates, stale_after_s: float) -> Rates:
-    """One more interval of arrivals, if they can be believed."""
+def _rows(observation: Observation, rows: Rates, count: float | Missing) -> Rates:
+    """One more interval of what came, if it can be believed."""
     traffic, now_s = observation.traffic, observation.now_s
-    most = MOST_RATE_RPS * traffic.interval_s
-    arrivals = usable(traffic.arrivals, most, stale_after_s)
-    if isinstance(arrivals, Missing):
-        return rates
+    if isinstance(count, Missing):
+        return rows
     seen_s = now_s - age_s(traffic.arrivals)
-    kept = (rate for rate in rates if rate[0] > now_s - KEEP_S)
-    return _merged((*kept, (seen_s, traffic.interval_s, arrivals)), now_s)
+    kept = (row for row in rows if row[0] > now_s - KEEP_S)
+    return _merged((*kept, (seen_s, traffic.interval_s, count)), now_s)
 
 
 def _merged(rates: Iterable[tuple[float, float, float]], now_s: float) -> Rates:
@@ -175,14 +205,12 @@ def _merged(rates: Iterable[tuple[float, float, float]], now_s: float) -> Rates:
     return tuple(merged)
 
 
-def _cells(lengths: LengthCounts | Missing, cells: Cells, interval_s: float) -> Cells:
+def _cells(new: Floats, cells: Cells, interval_s: float, most: int) -> Cells:
     """Counts of before, decayed, and those of one more interval."""
-    if isinstance(lengths, Missing):
-        return cells
-    table = demand.as_table((*cells, *lengths.cells))
-    table[: len(cells), 3] *= 0.5 ** (interval_s / HALF_LIFE_S)
-    table = _summed(table[plausible(table)])
-    if len(table) > MOST_CELLS:
+    before = demand.as_table(cells)
+    before[:, 3] *= 0.5 ** (interval_s / HALF_LIFE_S)
+    table = _summed(np.concatenate([before[before[:, 3] >= LEAST_WEIGHT], new]))
+    if len(table) > most:
         table = demand.coarsened(table)
     columns = (*np.round(table[:, :3]).astype(np.int64).T.tolist(), table[:, 3].tolist())
     return tuple(zip(*columns, strict=True))

@@ -106,13 +106,15 @@ class Memory:
         started_s: when the first tick was, None before it.
         rates: (time s, interval s, arrivals) of past intervals, oldest first, at most an hour.
         cells: decayed length counts, (input, cached, output, weight).
+        prompts: likewise of prompts that were prefilled; their answers, not known yet, are 1.
+        work: (time s, interval s, uncached prompt tokens that came), as `rates`.
         dispersion: smoothed index of dispersion of arrivals.
         wishes: per role, (time s, unclamped wish) of the scale-down window, oldest first.
         times: per role, what its engines' work took against what their profile tells (`calibration`).
         terms: of decode, likewise by term (`terms`).
         learnt_s: when the newest figures that engines were judged by were true.
         engines: revision and profiles that all this was learnt of, by what they belong to.
-        queued: requests that waited for prefill at the last look.
+        queued_tokens: of prompts that waited at the last look.
         facts: numbers of a policy's own, by name.
 
     """
@@ -120,13 +122,15 @@ class Memory:
     started_s: float | None = None
     rates: tuple[tuple[float, float, float], ...] = ()
     cells: tuple[tuple[int, int, int, float], ...] = ()
+    prompts: tuple[tuple[int, int, int, float], ...] = ()
+    work: tuple[tuple[float, float, float], ...] = ()
     dispersion: float = 1.0
     wishes: Mapping[Role, tuple[tuple[float, int], ...]] = field(default_factory=dict)
     times: Mapping[Role, Sums] = field(default_factory=dict)
     terms: Terms = Terms()
     learnt_s: float | None = None
     engines: Mapping[str, str] = field(default_factory=dict)
-    queued: float = 0.0
+    queued_tokens: float = 0.0
     facts: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -32,7 +32,7 @@ NEVER_READ = Missing("never read")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LengthCounts:
-    """Finished requests of one interval by length: cells of (input, cached, output) tokens and counts.
+    """Requests of one interval by length: cells of (input, cached, output) tokens and counts.
 
     Lengths are those of the bucket's representative (`planner.lengths`), not of single requests.
     """
@@ -49,11 +49,12 @@ class Traffic:
         arrivals: requests that came in during the interval.
         dispersion: index of dispersion of arrival counts (1 for Poisson).
         lengths: finished requests of the interval by length.
+        prompts: prompts that were prefilled in the interval, likewise; outputs are 1.
         finished: requests that ended in the interval, whatever became of them.
         met_ttft, met_tpot, met_both: how many of `finished` met those targets.
         ttft_s, tpot_s: means over `finished` of the interval.
         output_tokens: tokens that decode engines generated in the interval.
-        queued_requests, queued_tokens: waiting for prefill now, and their uncached input tokens.
+        queued_requests, queued_tokens: waiting for prefill now, and their input tokens, cached or not.
         running: mean requests in an engine of a role now.
         kv_usage: mean share of KV in use per role now.
         utilisation: share of the role's capacity in use over the interval, as an HPA would see it.
@@ -65,6 +66,7 @@ class Traffic:
     arrivals: Reading = NEVER_READ
     dispersion: Reading = NEVER_READ
     lengths: LengthCounts | Missing = NEVER_READ
+    prompts: LengthCounts | Missing = NEVER_READ
     finished: Reading = NEVER_READ
     met_ttft: Reading = NEVER_READ
     met_tpot: Reading = NEVER_READ

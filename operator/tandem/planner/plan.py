@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tandem.api.role import Role
-from tandem.planner import calibration, switches
+from tandem.planner import arriving, calibration, switches
 from tandem.planner import memory as memories
-from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, from_cells
+from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand
 from tandem.planner.limits import Situation, limited, unknown, with_wishes
 from tandem.planner.model import Bottleneck, Clamp, Decision, Memory, Plan, Prediction
 from tandem.planner.observation import Observation
@@ -101,7 +101,7 @@ def ideal(proposal: Proposal) -> Pair:
 
 def recent(memory: Memory) -> Demand | None:
     """The arrivals of the last minute; None while nothing is known of them or of lengths."""
-    lengths, rate_rps = from_cells(memory.cells), recent_rps(memory)
+    lengths, rate_rps = arriving.lengths(memory), recent_rps(memory)
     if lengths is None or rate_rps is None:
         return None
     ca2 = min(memory.dispersion, MOST_ARRIVAL_CA2)

@@ -96,9 +96,9 @@ def _observation(
 ) -> Observation:
     lengths, rate_rps = demand.lengths, demand.rate_rps
     work = prefill.work(spec.roles[Role.PREFILL].profile, lengths)
-    busy = (
-        1.0 if queues.prefill_s else min(1.0, rate_rps * work.mean_s / max(pods[Role.PREFILL], 1))
-    )
+    prefills = max(pods[Role.PREFILL], 1)
+    busy = 1.0 if queues.prefill_s else min(1.0, rate_rps * work.mean_s / prefills)
+    prefilled_rps = min(rate_rps, busy * prefills / work.mean_s)
     stage = _decode(demand, spec, pods)
     queued = queues.prefill_s / work.mean_s + queues.decode
     traffic = Traffic(
@@ -106,6 +106,7 @@ def _observation(
         arrivals=Figure(rate_rps * LOOK_S),
         dispersion=Figure(demand.arrival_ca2),
         lengths=LengthCounts(cells=_cells(lengths, rate_rps * LOOK_S)),
+        prompts=LengthCounts(cells=_cells(lengths, prefilled_rps * LOOK_S)),
         finished=Figure(rate_rps * LOOK_S),
         ttft_s=Figure(work.mean_s + queued / rate_rps),
         tpot_s=Figure(stage.step_s),

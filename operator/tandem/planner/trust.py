@@ -22,7 +22,8 @@ from dataclasses import dataclass, replace
 from math import exp, log2
 
 from tandem.api.role import Role
-from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, from_cells
+from tandem.planner import arriving
+from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand
 from tandem.planner.model import Memory
 from tandem.planner.observation import Missing, Observation, PodCounts
 from tandem.planner.policies import state
@@ -166,7 +167,7 @@ def _counted(window: Window, observation: Observation, spec: FleetSpec) -> Windo
 
 def distances(window: Window, memory: Memory, spec: FleetSpec) -> tuple[float, float] | None:
     """Doublings of what was seen over what the model tells, of prefill and decode."""
-    lengths = from_cells(memory.cells)
+    lengths = arriving.lengths(memory)
     if lengths is None:
         return None
     demand = Demand(

@@ -86,6 +86,7 @@ def _no_traffic(reason: str) -> Traffic:
         arrivals=missing,
         dispersion=missing,
         lengths=missing,
+        prompts=missing,
         finished=missing,
         met_ttft=missing,
         met_tpot=missing,

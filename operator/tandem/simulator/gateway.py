@@ -122,6 +122,7 @@ class Gateway(PodEvents):
         """A prefill leg ended: hand over to decode, and use the free pod."""
         flight = self._flights[key]
         flight.prefilled_s = self._clock.now_s
+        self.measured.prefilled(flight)
         self.router.prefilled(key)
         first_here = self._prefill_emits and flight.first_token_s is None
         if first_here:

@@ -30,6 +30,7 @@ class Measurements:
         self.first_tokens = 0  # that decode pods emitted
         self.ended = Recorder()
         self.arrivals_s = array("d")
+        self.prompts: list[tuple[int, int]] = []  # input and cached tokens, prefilled since a look
         self._mean_output_tokens = 0.0  # 0 before the first answer
 
     @property
@@ -45,6 +46,15 @@ class Measurements:
     def arrived(self, arrival_s: float) -> None:
         """A request came in."""
         self.arrivals_s.append(arrival_s)
+
+    def prefilled(self, flight: Flight) -> None:
+        """A prompt is there."""
+        self.prompts.append((flight.route.input_tokens, flight.cached_tokens))
+
+    def taken(self) -> list[tuple[int, int]]:
+        """Prompts since the last time."""
+        taken, self.prompts = self.prompts, []
+        return taken
 
     def record(self, flight: Flight, outcome: Outcome) -> None:
         """A request ended, whatever became of it."""

@@ -1,9 +1,9 @@
 """`tandem`: our own. The queueing model, asked about the demand that will be there when a pod is.
 
 1. Times of engines as this fleet takes them, not as their profile tells (`planner.calibration`).
-2. A rate to be ready for within each role's lead time and the age of figures: a predictor (the level, its
-   trend, a season), a distance to it and a standing reserve, chosen by playing the last hour back
-   (`planner.forecast`).
+2. A rate to be ready for within each role's lead time and the age of figures, of prompt tokens for prefill
+   and of requests for decode: a predictor (the level, its trend, a season), a distance to it and a standing
+   reserve, chosen by playing the last hour back (`planner.forecast`).
 3. The cheapest pair that meets the SLO at that rate, by the three queues in tandem, with as much of the
    error budget as the misses of users leave (`planner.feedback`). Decode is eased less than prefill: with
    feasible-first order a prefill pod too few costs the excess, a decode pod too few every TPOT.
@@ -21,17 +21,18 @@ faster than pods start and nothing like it was seen within the hour: only a floo
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from tandem.api.role import Role
-from tandem.planner import bands, evidence, feedback
+from tandem.planner import arriving, bands, evidence, feedback
 from tandem.planner import trust as trusts
 from tandem.planner.calibration import calibrated
-from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, LengthMix, from_cells
+from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, LengthMix
 from tandem.planner.evidence import Need
 from tandem.planner.feedback import Ease
 from tandem.planner.forecast import FRESH, Forecast, forecast
+from tandem.planner.memory import Rates
 from tandem.planner.model import Memory
 from tandem.planner.observation import Observation
 from tandem.planner.playback import Rule
@@ -82,15 +83,24 @@ PARAMETERS = MappingProxyType(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """What came in intervals, how much of it a request is, and variance over mean of its amount."""
+
+    rows: Rates
+    a_request: float = 1.0
+    dispersion: float
+
+
 def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposal:
     """The pair for what will come; as it is while nothing is known of arrivals or lengths."""
     spec = calibrated(spec, memory)
     ease = state.recalled(Ease, "ease", memory.facts, Ease())
     trust, window = trusts.observed(*trusts.recalled(memory), observation, memory, spec)
-    lengths = from_cells(memory.cells)
-    expected = _expected(memory, spec, ease, observation.now_s)
+    lengths = arriving.lengths(memory)
+    expected = None if lengths is None else _expected(memory, spec, lengths, ease, observation.now_s)
     if lengths is None or expected is None:
-        why = "no arrivals seen yet" if expected is None else "no request has finished yet"
+        why = "no request has finished yet" if lengths is None else "no arrivals seen yet"
         return replace(
             held(observation, f"{why}, so there is nothing to size for"), facts=memory.facts
         )
@@ -134,30 +144,41 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
 
 
 def _expected(
-    memory: Memory, spec: FleetSpec, ease: Ease, now_s: float
+    memory: Memory, spec: FleetSpec, lengths: LengthMix, ease: Ease, now_s: float
 ) -> Mapping[Role, Forecast] | None:
-    """The forecast at each role's lead time, which roles may share; None before arrivals were seen."""
-    leads_s = {role: spec.roles[role].lead_time_s for role in Role}
+    """The forecast at each role's lead time, in requests a second; None before arrivals were seen."""
     age_s = max(now_s - memory.rates[-1][0], 0.0) if memory.rates else 0.0
-    before = {
-        lead_s: state.recalled(Rule, str(role), memory.facts, FRESH)
-        for role, lead_s in leads_s.items()
-    }
-    expected = {
-        lead_s: forecast(
-            memory.rates,
+    streams = _streams(memory, lengths)
+    expected: dict[Role, Forecast] = {}
+    for role, stream in streams.items():
+        found = forecast(
+            stream.rows,
             window_s=WINDOW * _lead_s(spec),
-            lead_s=lead_s + age_s,
+            lead_s=spec.roles[role].lead_time_s + age_s,
             hold_s=HOLD * _lead_s(spec),
             shortage=parameter(spec, PARAMETERS, "shortage") * 2.0**ease.doublings,
             prior=parameter(spec, PARAMETERS, "spread"),
-            dispersion=min(memory.dispersion, MOST_ARRIVAL_CA2),
-            before=before[lead_s],
+            dispersion=stream.dispersion,
+            before=state.recalled(Rule, str(role), memory.facts, FRESH),
         )
-        for lead_s in sorted(set(leads_s.values()))
-    }
-    known = {lead_s: each for lead_s, each in expected.items() if each is not None}
-    return {role: known[leads_s[role]] for role in Role} if len(known) == len(expected) else None
+        if found is None:
+            return None
+        expected[role] = found.per(stream.a_request)
+    return expected
+
+
+def _streams(memory: Memory, lengths: LengthMix) -> Mapping[Role, Stream]:
+    """What is forecast for each role: prompt tokens, whose number a request may move, and requests."""
+    dispersion = min(memory.dispersion, MOST_ARRIVAL_CA2)
+    requests = Stream(rows=memory.rates, dispersion=dispersion)
+    if not memory.work:
+        return dict.fromkeys(Role, requests)
+    new = lengths.input_tokens - lengths.cached_tokens
+    mean = lengths.mean_new
+    varied = float(lengths.weights @ new**2) / mean**2 - 1
+    # of a sum of random sizes: V[N] E[S]² + E[N] V[S] over E[N] E[S]
+    tokens = Stream(rows=memory.work, a_request=mean, dispersion=(dispersion + varied) * mean)
+    return {Role.PREFILL: tokens, Role.DECODE: requests}
 
 
 def _sizings(
