@@ -17,6 +17,7 @@ from tandem.controller.control import FleetControl
 from tandem.controller.fleet_turn import FleetTurn, Turn
 from tandem.controller.metrics import OperatorMetrics
 from tandem.controller.options import Images
+from tandem.controller.pace import Pace
 from tandem.controller.reporter import Reporter
 from tandem.controller.sources import Sources
 from tandem.controller.wanted import Wanted
@@ -105,6 +106,7 @@ class OperatorInMemory:
             seen=self.seen,
             sources=_Sources(),
             images=IMAGES,
+            pace=Pace(most_load=1.0),
             namespace=namespace,
             name=name,
         )
