@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.full]  # a minute and a half
 NAMESPACE = f"e2e-many-{os.getpid()}"
 FLEETS = 100
 MOST = 12  # replicas of a role
-SETTLED_S, STEADY_S = 240.0, 30.0
+SETTLED_S, STILL_S, STEADY_S = 240.0, 10.0, 30.0
 CALM_CALLS_PER_FLEET = 0.1  # a second: a status each half minute, and what still settles
 MOST_CPU = 0.5  # of a core
 MOST_MIB = 400.0
@@ -169,9 +169,18 @@ def settle(
     script.engines = engines(place)
 
 
+def until_rest(process: Operator) -> None:
+    """Wait until no target moves: a fleet near its plan may go on by a pod, and gives one back later."""
+    began_s, moves = time.monotonic(), -1.0
+    while moves != (moves := process.total("tandem_decisions_total")):
+        assert time.monotonic() - began_s < SETTLED_S, f"{moves:.0f} moves, and no end of them"
+        time.sleep(STILL_S)
+    say(f"        {time.monotonic() - began_s:.0f} s until no target moved for {STILL_S:.0f} s")
+
+
 def assert_calm(process: Operator) -> None:
     """Over a while in which nothing happens, the operator asks little of anybody."""
-    time.sleep(10)  # for what the last scaling brought
+    until_rest(process)
     calls, ticks, cpu_s = counted(process)
     time.sleep(STEADY_S)
     calls, ticks, cpu_s = (
