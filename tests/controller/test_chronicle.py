@@ -1,6 +1,7 @@
 """What is kept of a fleet's decisions, and what happens when it can't be."""
 
 import logging
+from math import inf
 
 import pytest
 from tests.fakes.decisions import FakeDecisions
@@ -18,7 +19,7 @@ SPEC = spec()
 
 def chronicle(store: FakeDecisions, every_s: float = 300.0, pace: Pace | None = None) -> Chronicle:
     """One that may explain at every tick, unless a pace is given."""
-    return Chronicle(store, every_s, pace or Pace(most_load=1.0))
+    return Chronicle(store, every_s, pace or Pace(most_load=inf))
 
 
 async def test_a_decision_is_told_as_it_was_made() -> None:
@@ -115,6 +116,22 @@ async def test_fleets_that_move_at_once_are_told_one_after_the_other() -> None:
         saves.append([store.saves for store in stores])
 
     assert saves == [[1, 0, 0], [1, 1, 0], [1, 1, 1]]
+
+
+class HalfUsed(Pace):
+    """A pace that has room for what asks for all of it."""
+
+    def is_free(self, share: float = 1.0) -> bool:
+        return share == 1.0
+
+
+async def test_a_move_goes_before_what_is_only_told_anew() -> None:
+    still, moving = FakeDecisions(), FakeDecisions()
+    pace = HalfUsed()
+    await chronicle(still, pace=pace).note(observation(1000.0), Memory(), SPEC, moved=False)
+    await chronicle(moving, pace=pace).note(observation(1000.0), Memory(), SPEC, moved=True)
+
+    assert (still.saves, moving.saves) == (0, 1)
 
 
 async def test_five_decisions_of_a_busy_fleet_have_room() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 from tests.fakes.controllers import run_controllers
@@ -106,7 +107,7 @@ class OperatorInMemory:
             seen=self.seen,
             sources=_Sources(),
             images=IMAGES,
-            pace=Pace(most_load=1.0),
+            pace=Pace(most_load=inf),
             namespace=namespace,
             name=name,
         )

@@ -1,8 +1,9 @@
 """A fleet's decisions, explained after they were made and kept where a person can read them.
 
 An explanation takes some fifteen plans' time. One is made of every decision that moved a target, and of the
-newest every five minutes else, at a `Pace` that all fleets share: where a hundred of them move at once, it
-takes minutes until all are told. One that can't be kept is tried again with the next; it never fails a tick.
+newest every five minutes else, at a `Pace` that all fleets share: moves go first, and where a hundred fleets
+move at once it takes minutes until all are told. One that can't be kept is tried again with the next; it
+never fails a tick.
 """
 
 import logging
@@ -19,6 +20,7 @@ from tandem.planner.observation import Observation
 from tandem.planner.spec import FleetSpec
 
 _EVERY_S = 300.0
+_UNMOVED = 0.5  # of the pace: what is only told anew leaves the rest to moves
 _log = logging.getLogger("tandem.controller")
 
 Made = tuple[Observation, Memory, FleetSpec]  # what a plan was made from
@@ -62,7 +64,7 @@ class Chronicle:
         try:
             if self._decisions is None:
                 self._decisions = await self._store.load()
-            if self._pace.is_free and self._is_due(seen.now_s):
+            if self._is_due(self._decisions, seen.now_s):
                 made = self._owed.popleft() if self._owed else (seen, memory, spec)
                 newest = await self._pace.run(partial(explained, *made))
                 self._decisions = self._decisions.after(newest)
@@ -71,6 +73,7 @@ class Chronicle:
             is_ours = not isinstance(error, ApiError | OSError)
             _log.warning("a decision is not kept for tandem explain: %s", error, exc_info=is_ours)
 
-    def _is_due(self, now_s: float) -> bool:
-        assert self._decisions is not None
-        return self._decisions.is_due(now_s, self._every_s, moved=bool(self._owed))
+    def _is_due(self, decisions: Decisions, now_s: float) -> bool:
+        moved = bool(self._owed)
+        is_free = self._pace.is_free(1.0 if moved else _UNMOVED)
+        return is_free and decisions.is_due(now_s, self._every_s, moved=moved)

@@ -17,7 +17,7 @@ class Pace:
     Whoever finds it taken comes again later: nobody waits, and nobody is told.
 
     Args:
-        most_load: CPU seconds a second in the mean; with 1 or more a piece may follow on the other.
+        most_load: CPU seconds a second in the mean; infinite where a piece may follow on the other.
         now_s: a clock that never goes back.
 
     """
@@ -25,22 +25,25 @@ class Pace:
     def __init__(
         self, most_load: float = MOST_LOAD, now_s: Callable[[], float] = time.monotonic
     ) -> None:
-        self._rest_s = max(0.0, 1 / most_load - 1)  # after each CPU second
+        self._most_load = most_load
         self._now_s = now_s
-        self._free_s = -inf
+        self._ended_s = (
+            -inf
+        )  # of the last piece of work; later than any time while one is under way
+        self._spent_s = 0.0  # of CPU, on it
 
-    @property
-    def is_free(self) -> bool:
-        """Whether a piece of work may begin now."""
-        return self._now_s() >= self._free_s
+    def is_free(self, share: float = 1.0) -> bool:
+        """Whether a piece of work may begin now; what is less urgent asks for a `share` of the load."""
+        rest_s = self._spent_s * max(0.0, 1 / (share * self._most_load) - 1)
+        return self._now_s() >= self._ended_s + rest_s
 
     async def run(self, work: Callable[[], Result]) -> Result:
         """Do it in a thread and give what it gives; to be called where `is_free` holds."""
-        self._free_s, spent_s = inf, 0.0
+        self._ended_s, self._spent_s = inf, 0.0
         try:
-            result, spent_s = await asyncio.to_thread(_timed, work)
+            result, self._spent_s = await asyncio.to_thread(_timed, work)
         finally:
-            self._free_s = self._now_s() + spent_s * self._rest_s
+            self._ended_s = self._now_s()
         return result
 
 
