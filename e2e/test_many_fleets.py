@@ -170,11 +170,13 @@ def settle(
 
 
 def until_rest(process: Operator) -> None:
-    """Wait until no target moves: a fleet near its plan may go on by a pod, and gives one back later."""
-    began_s, moves = time.monotonic(), -1.0
-    while moves != (moves := process.total("tandem_decisions_total")):
+    """Wait until no target moves: a fleet near its plan may still add a pod and give one back later."""
+    began_s, before, moves = time.monotonic(), -1.0, 0.0
+    while moves != before:
         assert time.monotonic() - began_s < SETTLED_S, f"{moves:.0f} moves, and no end of them"
+        before = moves
         time.sleep(STILL_S)
+        moves = process.total("tandem_decisions_total")
     say(f"        {time.monotonic() - began_s:.0f} s until no target moved for {STILL_S:.0f} s")
 
 
