@@ -27,9 +27,7 @@ class Pace:
     ) -> None:
         self._most_load = most_load
         self._now_s = now_s
-        self._ended_s = (
-            -inf
-        )  # of the last piece of work; later than any time while one is under way
+        self._ended_s = -inf  # of the last piece of work; inf while one is under way
         self._spent_s = 0.0  # of CPU, on it
 
     def is_free(self, share: float = 1.0) -> bool:
