@@ -1,6 +1,7 @@
 import asyncio
 from typing import Any
 
+import kopf
 from kopf._core.intents.causes import Activity
 
 from tandem.cluster.kubernetes.seen import Seen
@@ -46,3 +47,11 @@ async def test_an_operator_that_ends_ends_its_loops_before_it_waits_for_anything
         if handler.activity is Activity.CLEANUP:
             await handler.fn()  # type: ignore[call-arg, misc]
     assert not control.is_running
+
+
+def test_kopf_copies_no_object_to_find_out_what_changed_in_it() -> None:
+    storage = handlers.settings("tandem-0").persistence.diffbase_storage
+    pod = kopf.Body({"metadata": {"name": "decode-1"}, "spec": {"nodeName": "gpu-1"}})
+
+    assert not storage.build(body=pod)
+    assert storage.fetch(body=pod) is None

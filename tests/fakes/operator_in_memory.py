@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 from tests.fakes.controllers import run_controllers
@@ -17,6 +18,7 @@ from tandem.controller.control import FleetControl
 from tandem.controller.fleet_turn import FleetTurn, Turn
 from tandem.controller.metrics import OperatorMetrics
 from tandem.controller.options import Images
+from tandem.controller.pace import Pace
 from tandem.controller.reporter import Reporter
 from tandem.controller.sources import Sources
 from tandem.controller.wanted import Wanted
@@ -105,6 +107,7 @@ class OperatorInMemory:
             seen=self.seen,
             sources=_Sources(),
             images=IMAGES,
+            pace=Pace(most_load=inf),
             namespace=namespace,
             name=name,
         )

@@ -14,6 +14,7 @@ from tandem.controller.chronicle import Chronicle
 from tandem.controller.keep import Children
 from tandem.controller.loop import FleetLoop, Tick
 from tandem.controller.options import Images
+from tandem.controller.pace import Pace
 from tandem.controller.reasons import Trouble
 from tandem.controller.sources import Sources
 from tandem.controller.troubles import troubles
@@ -39,6 +40,7 @@ class FleetTurn:
         seen: Seen,
         sources: Sources,
         images: Images,
+        pace: Pace,
         namespace: str,
         name: str,
         now_s: Callable[[], float] = time.time,
@@ -47,6 +49,7 @@ class FleetTurn:
         self._seen = seen
         self._sources = sources
         self._images = images
+        self._pace = pace  # of explanations, which all fleets share
         self._now_s = now_s
         self._place = namespace, name
         self._cluster = KubernetesFleet(api, seen, namespace, name)
@@ -98,12 +101,13 @@ class FleetTurn:
     async def _loop_of(self, wanted: Wanted) -> FleetLoop:
         if self._loop is None:
             self._store = ConfigMapStore(self._api, *self._place, wanted.owner)
+            told = ConfigMapDecisions(self._api, *self._place, wanted.owner)
             self._loop = FleetLoop(
                 cluster=self._cluster,
                 metrics=self._sources.of(wanted, self._seen),
                 spec=wanted.spec,
                 store=self._store,
-                chronicle=Chronicle(ConfigMapDecisions(self._api, *self._place, wanted.owner)),
+                chronicle=Chronicle(told, pace=self._pace),
                 now_s=self._now_s,
                 report=_told_by_the_reporter,
             )

@@ -29,11 +29,27 @@ class _Pauses:
         return itertools.chain((0.5, 1.0, 2.0, 5.0), itertools.repeat(10.0))
 
 
+class _NoDiffs(kopf.DiffBaseStorage):
+    """Nobody asks what changed in an object, and kopf would copy each one that a watch tells to find out."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """What of an object is compared with what it was: nothing."""
+        return kopf.BodyEssence()
+
+    def fetch(self, **_: Any) -> kopf.BodyEssence | None:
+        """What it was: not kept."""
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Keep nothing."""
+
+
 def settings(pod_name: str) -> kopf.OperatorSettings:
     """Settings of kopf: watches that cannot fall silent, one operator, no Events of its own."""
     made = kopf.OperatorSettings()
     made.peering.standalone = True
     made.scanning.disabled = True  # needs no right to list namespaces and definitions
+    made.persistence.diffbase_storage = _NoDiffs()
     made.posting.enabled = False
     made.posting.reporting_component = labels.MANAGER
     made.posting.reporting_instance = pod_name

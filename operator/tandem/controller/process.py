@@ -21,6 +21,7 @@ from tandem.controller.fleet_turn import FleetTurn
 from tandem.controller.fleets import Fleets
 from tandem.controller.metrics import OperatorMetrics
 from tandem.controller.options import Options
+from tandem.controller.pace import Pace
 from tandem.controller.reporter import Reporter
 from tandem.controller.sources import Sources
 
@@ -64,12 +65,15 @@ async def run(options: Options) -> None:
 def _controls(
     api: KubernetesApi, seen: Seen, sources: Sources, figures: OperatorMetrics, options: Options
 ) -> Callable[[str, str], FleetControl]:
+    pace = Pace()
+
     def control(namespace: str, name: str) -> FleetControl:
         turn = FleetTurn(
             api=api,
             seen=seen,
             sources=sources,
             images=options.images,
+            pace=pace,
             namespace=namespace,
             name=name,
         )
