@@ -66,6 +66,7 @@ def gateway_text(arrivals: int, met: int, missed: int, busy_s: float = 0.0) -> s
 {series.SLO}{{ttft="met",tpot="met"}} {met}
 {series.SLO}{{ttft="missed",tpot="met"}} {missed}
 {series.LENGTHS}{{input="1000",cached="0",output="200"}} {met + missed}
+{series.PROMPTS}{{input="1000",cached="0"}} {arrivals}
 {series.QUEUED_REQUESTS} 3
 {series.QUEUED_TOKENS} 4100
 {series.DISPERSION} 1.5
@@ -85,9 +86,21 @@ async def test_counters_are_what_grew_since_the_last_look(
     assert (value(second.arrivals), value(second.finished)) == (12, 9)
     assert (value(second.met_both), value(second.met_ttft), value(second.met_tpot)) == (8, 8, 9)
     assert second.lengths == LengthCounts(cells=((1000, 0, 200, 9.0),))
+    assert second.prompts == LengthCounts(cells=((1000, 0, 1, 12.0),))
     assert (value(second.queued_requests), value(second.queued_tokens)) == (3, 4100)
     assert second.in_flight == {"decode-0": 7}
     assert 0 < second.interval_s < 5
+
+
+async def test_prompts_of_a_gateway_that_counts_none_are_missing_and_not_zero(
+    gateway: Exporter, source: DirectScrape
+) -> None:
+    for met in (50, 58):
+        lines = gateway_text(arrivals=2 * met, met=met, missed=0).splitlines()
+        gateway.text = "\n".join(line for line in lines if series.PROMPTS not in line)
+        seen = await source.read([])
+    assert seen.lengths == LengthCounts(cells=((1000, 0, 200, 8.0),))
+    assert isinstance(seen.prompts, Missing)
 
 
 async def test_a_gateway_that_is_away_is_missing_and_never_zero(

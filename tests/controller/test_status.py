@@ -63,7 +63,7 @@ def test_a_whole_tick_fills_every_block() -> None:
         "MemoryKept": ("True", "Kept"),
         "Paused": ("False", "ModeAuto"),
     }
-    counted = ["arrivals", "dispersion", "lengths", "finished", "metBoth"]
+    counted = ["arrivals", "dispersion", "lengths", "prompts", "finished", "metBoth"]
     never = [{"figure": name, "reason": "never read"} for name in ("metTTFT", "metTPOT")]
     assert told == {
         "observedGeneration": 7,
@@ -360,6 +360,7 @@ class Wild:
             arrivals=figure,
             dispersion=figure,
             lengths=figure if isinstance(figure, Missing) else LengthCounts(),
+            prompts=figure if isinstance(figure, Missing) else LengthCounts(),
             finished=figure,
             met_ttft=figure,
             met_tpot=figure,

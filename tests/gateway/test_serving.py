@@ -13,6 +13,7 @@ from tandem.api.role import Role
 GOLDEN = Path(__file__).parents[1] / "golden" / "vllm"
 SLO = "tandem_gateway_slo_total"
 LENGTHS = "tandem_gateway_request_lengths_total"
+PROMPTS = "tandem_gateway_prompts_total"
 
 
 @pytest.mark.parametrize("name", ["decode_stream.txt", "chat_stream.txt"])
@@ -25,6 +26,7 @@ async def test_a_stream_passes_unchanged_however_it_is_cut_into_reads(name: str)
             made["d0"].acts.append(Act(reads=tuple(reads)))
             assert await made.stream() == (200, recorded)
         assert await made.metric(LENGTHS, input="318", cached="0", output=tokens) == 4
+        assert await made.metric(PROMPTS, input="318", cached="0") == 4
         assert await made.metric("tandem_gateway_time_per_output_token_seconds_count") == 4
 
 

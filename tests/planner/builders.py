@@ -100,15 +100,18 @@ def observation(
     """A tick of a fleet whose pods are all ready, `rate_rps` requests a second coming in and ending."""
     arrivals = rate_rps
     cells: LengthCounts | Missing = Missing("no traffic")
+    prompts: LengthCounts | Missing = Missing("no traffic")
     if isinstance(rate_rps, int | float):
         arrivals = Figure(rate_rps * interval_s)
         cells = LengthCounts(cells=((*lengths, rate_rps * interval_s),))
+        prompts = LengthCounts(cells=((*lengths[:2], 1, rate_rps * interval_s),))
     seen = Traffic(
         **{
             "interval_s": interval_s,
             "arrivals": arrivals,
             "dispersion": Figure(1.0),
             "lengths": cells,
+            "prompts": prompts,
             "queued_requests": Figure(0.0),
             "queued_tokens": Figure(0.0),
             **traffic,

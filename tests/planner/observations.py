@@ -27,6 +27,7 @@ traffics = st.builds(
     arrivals=readings,
     dispersion=readings,
     lengths=st.builds(LengthCounts, cells=cells.map(tuple)),
+    prompts=st.one_of(st.just(Missing("none")), st.builds(LengthCounts, cells=cells.map(tuple))),
     finished=readings,
     met_both=readings,
     ttft_s=readings,

@@ -39,6 +39,7 @@ def look(requests: float, slower: float, *, at_s: float = 0.0, **others: Any) ->
         "queued_requests": Figure(0.0),
         "finished": Figure(requests),
         "lengths": LengthCounts(cells=SHORT),
+        "prompts": prompts(requests),
         "tpot_s": Figure(slower * STEP_S),
         "running": {Role.DECODE: Figure(RUNNING)},
         "kv_usage": {Role.DECODE: Figure(KV)},
@@ -47,6 +48,11 @@ def look(requests: float, slower: float, *, at_s: float = 0.0, **others: Any) ->
     pods = dict.fromkeys(Role, PodCounts(desired=4, ready=4))
     traffic = Traffic(interval_s=5.0, **{**told, **others})
     return Observation(now_s=at_s, pods=pods, traffic=traffic, revision="one")
+
+
+def prompts(requests: float) -> LengthCounts:
+    """So many, as those that ended."""
+    return LengthCounts(cells=tuple((*row[:3], row[3] / 6 * requests) for row in SHORT))
 
 
 def learnt(slower: float, requests: int, a_look: float = 10.0) -> Memory:
@@ -85,15 +91,28 @@ def test_each_role_s_times_are_scaled_by_its_own() -> None:
     assert factors(memory) == pytest.approx([1.0, 2.0], rel=0.02)
 
 
-def test_prompts_that_still_wait_were_not_begun() -> None:
+def test_prompts_count_when_they_are_prefilled() -> None:
     """Twenty came, fifteen wait: five prompts took all that time, and ten the interval after."""
     memory = Memory(cells=SHORT)
-    first = look(20, 1.0, queued_requests=Figure(15.0), utilisation=busy(5))
-    then = look(0, 1.0, at_s=5.0, queued_requests=Figure(5.0), utilisation=busy(10))
+    first = look(20, 1.0, prompts=prompts(5), utilisation=busy(5))
+    then = look(0, 1.0, at_s=5.0, prompts=prompts(10), utilisation=busy(10))
     for seen in (first, then):
         memory = observed(seen, memory, SPEC)
     assert factors(memory)[0] == pytest.approx(1.0)
     assert memory.times[Role.PREFILL].requests == pytest.approx(15.0, rel=0.01)
+
+
+def test_prompts_that_grow_are_no_slower_engine() -> None:
+    """Four times as long from now on, and none of them has ended: the engines are as they were."""
+    memory = learnt(1.0, 100)
+    long_s = PROFILE.prefill_s(4000)
+    for turn in range(10):
+        seen = look(10, 1.0, at_s=900.0 + 5 * turn, lengths=Missing("none has ended"),
+            prompts=LengthCounts(cells=((4000, 0, 1, 10.0),)),
+            utilisation={Role.PREFILL: Figure(10 * long_s / 5.0 / 4)},
+        )  # fmt: skip
+        memory = observed(seen, memory, SPEC)
+    assert factors(memory)[0] == pytest.approx(1.0)
 
 
 def busy(prompts: float) -> dict[Role, Figure]:
@@ -111,11 +130,12 @@ POISON: list[Reading] = [
 
 
 @pytest.mark.parametrize("reading", POISON)
-@pytest.mark.parametrize("name", ["arrivals", "queued_requests", "finished", "tpot_s"])
+@pytest.mark.parametrize("name", ["utilisation", "finished", "tpot_s", "kv_usage"])
 def test_a_poisoned_figure_moves_nothing_of_what_it_is_about(name: str, reading: Reading) -> None:
     before = learnt(1.3, 300)
-    after = observed(look(10, 1.3, at_s=900.0, **{name: reading}), before, SPEC)
-    role = 0 if name in {"arrivals", "queued_requests"} else 1
+    figure = reading if name in {"finished", "tpot_s"} else dict.fromkeys(Role, reading)
+    after = observed(look(10, 4.0, at_s=900.0, **{name: figure}), before, SPEC)
+    role = 0 if name == "utilisation" else 1
     assert factors(after)[role] == factors(before)[role]
 
 
@@ -136,6 +156,7 @@ def test_a_look_of_nothing_but_poison_moves_nothing(
         10, 1.3, at_s=900.0, arrivals=reading, finished=reading, tpot_s=reading, running=each,
         utilisation=each, kv_usage=each,
         lengths=LengthCounts(cells=((0, 0, tokens, count), (tokens, 0, 0, 1.0))),
+        prompts=LengthCounts(cells=((0, 0, tokens, count), (tokens, 0, 0, 1.0))),
     )  # fmt: skip
     after = observed(poison, before, SPEC)
     assert factors(after) == factors(before)

@@ -65,7 +65,7 @@ def test_a_mix_can_not_be_changed() -> None:
 
 
 def test_at_least_one_token_of_a_prompt_is_computed() -> None:
-    mix = from_cells([(100, 500, 10, 1.0)])
+    mix = from_cells(((100, 500, 10, 1.0),))
 
     assert mix is not None
     assert mix.mean_new == 1.0
@@ -114,7 +114,7 @@ def test_buckets_are_those_of_the_gateway_while_there_is_room() -> None:
     ("keep", "share"), [(100, 1.0), (10, 0.25), (1, 0.0)], ids=["all", "some", "none"]
 )
 def test_a_mix_can_be_cut(keep: float, share: float) -> None:
-    mix = from_cells([(5, 0, 10, 1.0), (50, 0, 10, 3.0)])
+    mix = from_cells(((5, 0, 10, 1.0), (50, 0, 10, 3.0)))
     assert mix is not None
     cut, kept = mix.where(mix.input_tokens <= keep)
 

@@ -14,7 +14,7 @@ from tandem.api.role import Role
 from tandem.planner.explain import explained, of_sizing
 from tandem.planner.explanation import Explanation, Relaxation, Threshold, from_json, to_json
 from tandem.planner.model import Memory, Plan
-from tandem.planner.observation import Figure, Missing, Observation, Traffic
+from tandem.planner.observation import Figure, LengthCounts, Missing, Observation, Traffic
 from tandem.planner.plan import plan
 from tandem.planner.policies.table import POLICIES, named
 from tandem.planner.sizing import size
@@ -40,15 +40,24 @@ def at_growth(seen: Observation, memory: Memory, asked: FleetSpec, growth: float
     """The plan if all arrivals had been so many times as many."""
     arrivals = seen.traffic.arrivals
     assert isinstance(arrivals, Figure)
-    traffic = replace(seen.traffic, arrivals=replace(arrivals, value=arrivals.value * growth))
+    assert isinstance(seen.traffic.lengths, LengthCounts)
+    cells = tuple((*cell[:3], cell[3] * growth) for cell in seen.traffic.lengths.cells)
+    traffic = replace(
+        seen.traffic,
+        arrivals=replace(arrivals, value=arrivals.value * growth),
+        prompts=LengthCounts(cells=cells),
+    )
     return plan(replace(seen, traffic=traffic), grown(memory, asked, growth), asked)
 
 
 def grown(memory: Memory, asked: FleetSpec, growth: float) -> Memory:
     """What would be remembered of so many times as many arrivals."""
-    rates = tuple((at_s, span_s, came * growth) for at_s, span_s, came in memory.rates)
+    rates, work = (
+        tuple((at_s, span_s, came * growth) for at_s, span_s, came in rows)
+        for rows in (memory.rates, memory.work)
+    )
     facts = named(asked.policy).grown(memory.facts, growth)
-    return replace(memory, rates=rates, facts=facts)
+    return replace(memory, rates=rates, work=work, facts=facts)
 
 
 def unclamped(decided: Plan) -> dict[Role, int]:

@@ -25,8 +25,18 @@ def test_a_look_is_remembered_whole() -> None:
 
     assert memory.started_s == 5.0
     assert memory.rates == ((5.0, 5.0, 100.0),)
+    assert memory.work == ((5.0, 5.0, 100_000.0),)
     assert memory.cells == ((1000, 0, 200, 100.0),)
+    assert memory.prompts == ((1000, 0, 1, 100.0),)
     assert memory.dispersion == 1.0
+
+
+def test_tokens_that_wait_more_than_before_came_too_but_not_those_of_the_first_look() -> None:
+    looks = (
+        observation(5.0 * turn, rate_rps=20.0, queued_tokens=Figure(queued))
+        for turn, queued in enumerate((40_000.0, 50_000.0, 20_000.0), start=1)
+    )
+    assert [row[2] for row in remembered(*looks).work] == [100_000.0, 110_000.0, 70_000.0]
 
 
 def test_arrivals_are_dated_by_when_they_were_true() -> None:
@@ -48,11 +58,13 @@ def test_poisoned_figures_move_nothing(value: float) -> None:
     before = remembered(observation(5.0))
     cells = LengthCounts(cells=((1000, 0, 200, value), (10**9, 0, 200, 1.0), (0, 0, 0, 1.0)))
     poisoned = observation(10.0, rate_rps=Figure(value), dispersion=Figure(value))
-    poisoned = replace(poisoned, traffic=replace(poisoned.traffic, lengths=cells))
+    poisoned = replace(poisoned, traffic=replace(poisoned.traffic, lengths=cells, prompts=cells))
     after = remembered(poisoned, memory=before)
 
     assert after.rates == before.rates
     assert after.dispersion == before.dispersion
+    assert after.work == before.work
+    assert [cell[:3] for cell in after.prompts] == [cell[:3] for cell in before.prompts]
     assert [cell[:3] for cell in after.cells] == [cell[:3] for cell in before.cells]
     assert after.cells[0][3] <= before.cells[0][3]
 

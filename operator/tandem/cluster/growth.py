@@ -147,7 +147,7 @@ def _add(growth: Growth, row: Sample, increase: float) -> None:
         growth.met[row.labels.get("ttft", ""), row.labels.get("tpot", "")] += increase
     elif row.name in (series.LENGTHS, series.PROMPTS):
         cells = growth.cells if row.name == series.LENGTHS else growth.prompts
-        labels = {"output": "1"} | row.labels  # of a prompt it is not known yet
+        labels = {"output": "1", **row.labels}  # of a prompt it is not known yet
         with suppress(KeyError, ValueError):  # what is no length is none
             cell = int(labels["input"]), int(labels["cached"]), int(labels["output"])
             cells[cell] += increase

@@ -127,7 +127,9 @@ def _traffic(
         arrivals=counted(growth.totals[series.ARRIVALS]),
         dispersion=_dispersion(growth),
         lengths=_counts(growth.cells),
-        prompts=_counts(growth.prompts) if growth.tells_prompts else NO_PROMPTS,
+        prompts=NO_PROMPTS
+        if growth.cells and not growth.tells_prompts
+        else _counts(growth.prompts),
         finished=counted(sum(met.values())),
         met_ttft=counted(met["met", "met"] + met["met", "missed"]),
         met_tpot=counted(met["met", "met"] + met["missed", "met"]),

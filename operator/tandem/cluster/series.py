@@ -45,7 +45,9 @@ ARRIVALS = "tandem_gateway_arrivals_total"
 FINISHED = "tandem_gateway_finished_total"  # ok | refused | cut | cancelled | error | invalid
 SLO = "tandem_gateway_slo_total"  # ttft: met | missed, tpot: met | missed; every ended request once
 LENGTHS = "tandem_gateway_request_lengths_total"  # input, cached, output: bucket representatives
-PROMPTS = "tandem_gateway_prompts_total"  # input, cached: likewise, as soon as a prompt is prefilled
+PROMPTS = (
+    "tandem_gateway_prompts_total"  # input, cached: likewise, as soon as a prompt is prefilled
+)
 DISPERSION = "tandem_gateway_arrival_dispersion"  # gauge, counts of 1 s over the last minutes
 DISPERSION_10S = "tandem_gateway_arrival_dispersion_10s"  # gauge, counts of 10 s
 RETRIES = "tandem_gateway_retries_total"  # leg: prefill | decode, reason

@@ -35,7 +35,7 @@ from tandem.planner.readings import MOST_INTERVAL_S, MOST_REQUESTS, MOST_SHARE, 
 from tandem.planner.spec import FleetSpec
 from tandem.planner.terms import BELIEVED, PRIOR_REQUESTS, Factors
 
-FORGET_S = 300.0  # after which an interval weighs 1/e: longer than requests last
+FORGET_S = 900.0  # after which an interval weighs 1/e: longer than requests last
 LATEST = 0.5  # of a request's life: what its replica held then is what its steps took
 MOST_TPOT_S = 100.0
 LIGHT_LENGTHS = 50.0  # requests that lengths of another revision weigh

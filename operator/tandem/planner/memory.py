@@ -71,8 +71,7 @@ def remember(observation: Observation, memory: Memory, stale_after_s: float) -> 
     arrivals = usable(traffic.arrivals, most, stale_after_s)
     queued = usable(traffic.queued_tokens, MOST_TOKENS, stale_after_s)
     queued_tokens = memory.queued_tokens if isinstance(queued, Missing) else queued
-    more = queued_tokens - memory.queued_tokens
-    tokens = arriving.prompt_tokens(prompts, more, demand.as_table(memory.prompts))
+    tokens = _prompt_tokens(prompts, queued_tokens, memory)
     return replace(
         memory,
         rates=_rows(observation, memory.rates, arrivals),
@@ -82,6 +81,13 @@ def remember(observation: Observation, memory: Memory, stale_after_s: float) -> 
         queued_tokens=queued_tokens,
         dispersion=_dispersion(observation, memory.dispersion, stale_after_s),
     )
+
+
+def _prompt_tokens(prompts: Floats, queued_tokens: float | None, memory: Memory) -> float:
+    """Uncached tokens that came; of those that waited at the first look nobody knows when."""
+    before = memory.queued_tokens
+    more = 0.0 if queued_tokens is None or before is None else queued_tokens - before
+    return arriving.prompt_tokens(prompts, more, demand.as_table(memory.prompts))
 
 
 def believed(lengths: LengthCounts | Missing) -> Floats:
@@ -136,6 +142,7 @@ def from_json(text: str) -> tuple[Memory, str]:
 
 def _memory(stored: Mapping[str, Any]) -> Memory:
     started_s, learnt_s = stored["started_s"], stored.get("learnt_s")
+    queued_tokens = stored.get("queued_tokens")
     return Memory(
         started_s=None if started_s is None else _number(started_s),
         rates=tuple(_row(rate, 3) for rate in stored["rates"]),
@@ -147,7 +154,7 @@ def _memory(stored: Mapping[str, Any]) -> Memory:
             Role(role): tuple((row[0], int(row[1])) for row in (_row(wish, 2) for wish in wishes))
             for role, wishes in stored["wishes"].items()
         },
-        queued_tokens=_number(stored.get("queued_tokens", 0.0)),
+        queued_tokens=None if queued_tokens is None else _number(queued_tokens),
         times={Role(role): Sums(*_row(sums, 3)) for role, sums in stored.get("times", {}).items()},
         terms=_terms(_row(stored.get("terms", (0.0,) * 11), 11)),
         learnt_s=None if learnt_s is None else _number(learnt_s),

@@ -114,7 +114,7 @@ class Memory:
         terms: of decode, likewise by term (`terms`).
         learnt_s: when the newest figures that engines were judged by were true.
         engines: revision and profiles that all this was learnt of, by what they belong to.
-        queued_tokens: of prompts that waited at the last look.
+        queued_tokens: of prompts that waited at the last look; None before the first.
         facts: numbers of a policy's own, by name.
 
     """
@@ -130,7 +130,7 @@ class Memory:
     terms: Terms = Terms()
     learnt_s: float | None = None
     engines: Mapping[str, str] = field(default_factory=dict)
-    queued_tokens: float = 0.0
+    queued_tokens: float | None = None
     facts: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -36,7 +36,7 @@ def test_the_mean_context_is_that_of_a_random_step() -> None:
 
 
 def test_long_outputs_weigh_more_in_the_mean_context() -> None:
-    mix = from_cells([(100, 0, 1, 1.0), (1000, 0, 9, 1.0)])
+    mix = from_cells(((100, 0, 1, 1.0), (1000, 0, 9, 1.0)))
     assert mix is not None
 
     assert decode.work(ENGINE, mix).context_tokens == pytest.approx((1 * 100 + 9 * 1004) / 10 + 8)

@@ -26,7 +26,7 @@ def work(mean_s: float = 0.1, scv: float = 1.0) -> PrefillWork:
 )
 def test_a_prompt_costs_what_the_profile_says(prompt: int, cached: int) -> None:
     profile = replace(ENGINE, prefill=replace(ENGINE.prefill, c_s_per_token2=1e-9))
-    mix = from_cells([(prompt, cached, 10, 1.0)])
+    mix = from_cells(((prompt, cached, 10, 1.0),))
     assert mix is not None
 
     assert prefill.work(profile, mix).mean_s == pytest.approx(profile.prefill_s(prompt, cached))

@@ -98,7 +98,9 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
     ease = state.recalled(Ease, "ease", memory.facts, Ease())
     trust, window = trusts.observed(*trusts.recalled(memory), observation, memory, spec)
     lengths = arriving.lengths(memory)
-    expected = None if lengths is None else _expected(memory, spec, lengths, ease, observation.now_s)
+    expected = (
+        None if lengths is None else _expected(memory, spec, lengths, ease, observation.now_s)
+    )
     if lengths is None or expected is None:
         why = "no request has finished yet" if lengths is None else "no arrivals seen yet"
         return replace(
