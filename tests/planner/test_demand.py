@@ -71,8 +71,8 @@ def test_at_least_one_token_of_a_prompt_is_computed() -> None:
     assert mix.mean_new == 1.0
 
 
-@pytest.mark.parametrize("cells", [[], [(100, 0, 10, 0.0)]], ids=["none", "of no weight"])
-def test_no_cells_are_no_mix(cells: list[tuple[int, int, int, float]]) -> None:
+@pytest.mark.parametrize("cells", [(), ((100, 0, 10, 0.0),)], ids=["none", "of no weight"])
+def test_no_cells_are_no_mix(cells: tuple[tuple[int, int, int, float], ...]) -> None:
     assert from_cells(cells) is None
 
 

@@ -35,7 +35,8 @@ from tandem.planner.readings import MOST_INTERVAL_S, MOST_REQUESTS, MOST_SHARE, 
 from tandem.planner.spec import FleetSpec
 from tandem.planner.terms import BELIEVED, PRIOR_REQUESTS, Factors
 
-FORGET_S = 900.0  # after which an interval weighs 1/e: longer than requests last
+# After which an interval weighs 1/e. What prompts take is seen exactly; what a step takes hangs on residents that move.
+FORGET_S = {Role.PREFILL: 900.0, Role.DECODE: 300.0}
 LATEST = 0.5  # of a request's life: what its replica held then is what its steps took
 MOST_TPOT_S = 100.0
 LIGHT_LENGTHS = 50.0  # requests that lengths of another revision weigh
@@ -164,7 +165,7 @@ def _times(observation: Observation, memory: Memory, spec: FleetSpec) -> Mapping
     ):
         return memory.times
     before = memory.times.get(Role.PREFILL, Sums())
-    keep = exp(-observation.traffic.interval_s / FORGET_S)
+    keep = exp(-observation.traffic.interval_s / FORGET_S[Role.PREFILL])
     pairs = zip(astuple(before), astuple(seen), strict=True)
     return {Role.PREFILL: Sums(*(old * keep + new for old, new in pairs))}
 
@@ -219,5 +220,5 @@ def _terms(observation: Observation, memory: Memory, spec: FleetSpec) -> Terms:
     )
     told_s = sum(parts_s)
     row = [part_s / told_s for part_s in parts_s]
-    keep = exp(-traffic.interval_s / FORGET_S)
+    keep = exp(-traffic.interval_s / FORGET_S[Role.DECODE])
     return terms.learnt(known, row, tpot_s / told_s, finished, keep)

@@ -60,15 +60,19 @@ def remember(observation: Observation, memory: Memory, stale_after_s: float) -> 
             terms=memory.terms,
             engines=memory.engines,
         )
-    traffic = observation.traffic
-    interval_s = traffic.interval_s
+    interval_s = observation.traffic.interval_s
     if not (isfinite(interval_s) and 0 < interval_s <= MOST_INTERVAL_S):
         return memory
     if _was_seen(observation, memory):
         return memory
+    return _after(observation, memory, stale_after_s)
+
+
+def _after(observation: Observation, memory: Memory, stale_after_s: float) -> Memory:
+    """With the figures of one more interval."""
+    traffic, interval_s = observation.traffic, observation.traffic.interval_s
     prompts = believed(arriving.prefilled(traffic))
-    most = MOST_RATE_RPS * interval_s
-    arrivals = usable(traffic.arrivals, most, stale_after_s)
+    arrivals = usable(traffic.arrivals, MOST_RATE_RPS * interval_s, stale_after_s)
     queued = usable(traffic.queued_tokens, MOST_TOKENS, stale_after_s)
     queued_tokens = memory.queued_tokens if isinstance(queued, Missing) else queued
     tokens = _prompt_tokens(prompts, queued_tokens, memory)
