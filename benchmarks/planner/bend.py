@@ -82,7 +82,7 @@ def departures(row: dict[str, Any]) -> tuple[Floats, Floats, Floats] | None:
     weights = 1 / np.maximum(-slope, 1e-3) / np.maximum(knots, FLOOR)
     weights = np.clip(weights, 0.0, 5.0) * np.where(knots > times[-1], 0.1, 1.0)
     weights *= np.where(told > np.log(0.3), 0.3, 1.0) * np.where(told < np.log(0.003), 0.15, 1.0)
-    terms = bend.terms(bend.figures(law, queue.ca2, load, servers))
+    terms = bend.terms(law, queue.ca2, load, servers)
     return terms[:, 0], told - start + bend.KNOTS, weights + 0.01
 
 

@@ -80,14 +80,16 @@ def tpot_quantiles_s(tandem: Tandem, prefills: int, decodes: int) -> tuple[float
     if is_endless and not tandem.first_by_decode:
         return (inf,) * len(QUANTILES)
     weight = long / long.sum()
-    coarse = np.linspace(*_tpot_range_s(tandem, stage), TPOT_CELLS)
+    low_s, high_s = _tpot_range_s(tandem, stage)
+    cell_s = (high_s - low_s) / (TPOT_CELLS - 1)
+    coarse = low_s + cell_s * np.arange(TPOT_CELLS, dtype=np.float64)
     within = np.maximum.accumulate(tandem.tpot_within(decodes, coarse[:, None], prefills) @ weight)
-    after = np.clip(np.searchsorted(within, QUANTILES), 1, TPOT_CELLS - 1)
-    places = np.unique(after)[:, None] - 1 + np.linspace(0, 1, TPOT_PARTS + 1)[1:-1]
-    fine = np.interp(places.ravel(), np.arange(TPOT_CELLS), coarse)
+    after = {min(max(cell, 1), TPOT_CELLS - 1) for cell in within.searchsorted(QUANTILES).tolist()}
+    places = [cell - 1 + part / TPOT_PARTS for cell in after for part in range(1, TPOT_PARTS)]
+    fine = low_s + cell_s * np.array(places, dtype=np.float64)
     seconds = np.concatenate([coarse, fine])
     within = np.concatenate([within, tandem.tpot_within(decodes, fine[:, None], prefills) @ weight])
-    order = np.argsort(seconds)
+    order = seconds.argsort()
     return _tuple(np.interp(QUANTILES, np.maximum.accumulate(within[order]), seconds[order]))
 
 

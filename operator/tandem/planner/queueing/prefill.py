@@ -79,7 +79,7 @@ def misses(
     load = np.maximum(rates_rps * work.mean_s, IDLE * servers)
     logs, scale_s = _tails(work, load, arrival_ca2, np.full(len(load), float(servers)))
     place = slack_s / scale_s
-    after = np.clip(np.searchsorted(bend.KNOTS, place), 1, len(bend.KNOTS) - 1)
+    after = np.minimum(np.maximum(np.searchsorted(bend.KNOTS, place), 1), len(bend.KNOTS) - 1)
     rows, share = np.arange(len(load)), place - bend.KNOTS[after - 1]
     share /= bend.KNOTS[after] - bend.KNOTS[after - 1]
     missed: Floats = np.exp(logs[rows, after - 1] * (1 - share) + logs[rows, after] * share)
