@@ -17,8 +17,7 @@ from tandem.planner.queueing.tokens import first_step
 from tandem.planner.spec import FleetSpec
 
 TTFT_CELLS = 1024
-TPOT_CELLS = 10
-TPOT_PARTS = 3  # into which a cell that holds a quantile is divided
+TPOT_CELLS = 27  # between the least and the most TPOT
 REACH = 0.9995  # the grid of TTFT reaches this quantile of each of its parts
 
 
@@ -81,16 +80,9 @@ def tpot_quantiles_s(tandem: Tandem, prefills: int, decodes: int) -> tuple[float
         return (inf,) * len(QUANTILES)
     weight = long / long.sum()
     low_s, high_s = _tpot_range_s(tandem, stage)
-    cell_s = (high_s - low_s) / (TPOT_CELLS - 1)
-    coarse = low_s + cell_s * np.arange(TPOT_CELLS, dtype=np.float64)
-    within = np.maximum.accumulate(tandem.tpot_within(decodes, coarse[:, None], prefills) @ weight)
-    after = {min(max(cell, 1), TPOT_CELLS - 1) for cell in within.searchsorted(QUANTILES).tolist()}
-    places = [cell - 1 + part / TPOT_PARTS for cell in after for part in range(1, TPOT_PARTS)]
-    fine = low_s + cell_s * np.array(places, dtype=np.float64)
-    seconds = np.concatenate([coarse, fine])
-    within = np.concatenate([within, tandem.tpot_within(decodes, fine[:, None], prefills) @ weight])
-    order = seconds.argsort()
-    return _tuple(np.interp(QUANTILES, np.maximum.accumulate(within[order]), seconds[order]))
+    seconds = low_s + (high_s - low_s) / TPOT_CELLS * np.arange(TPOT_CELLS + 1, dtype=np.float64)
+    within = tandem.tpot_within(decodes, seconds[:, None], prefills) @ weight
+    return _tuple(np.interp(QUANTILES, np.maximum.accumulate(within), seconds))
 
 
 def utilisation(tandem: Tandem, prefills: int, decodes: int) -> Mapping[str, float]:

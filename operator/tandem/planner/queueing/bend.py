@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import combinations_with_replacement
-from math import log, log1p
+from math import log, log1p, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,18 +58,17 @@ class ServiceLaw:
         return max(1 + (arrival_ca2 - 1) * self.overlap, LEAST_PEAKEDNESS)
 
 
-def of(law: ServiceLaw, arrival_ca2: float, load: Floats, servers: Floats) -> Floats:
-    """δ at the knots of queues with this law of service and arrivals, shape (queues, knots)."""
+def of(law: ServiceLaw, arrival_ca2: float, load: float, servers: float) -> Floats:
+    """δ at the knots of a queue with this law of service and arrivals."""
     own = _own(law.peakedness(_ca2(arrival_ca2)), load, servers)
-    bent = _products(own, _OWN_PLACES).T @ _of_own(law, arrival_ca2)
+    bent = _products(own, _OWN_PLACES) @ _of_own(law, arrival_ca2)
     return np.maximum(np.minimum(bent, MOST), -MOST)
 
 
-def terms(law: ServiceLaw, arrival_ca2: float, load: Floats, servers: Floats) -> Floats:
-    """All products of up to four of the figures, each of the order of 1, shape (terms, queues)."""
+def terms(law: ServiceLaw, arrival_ca2: float, load: float, servers: float) -> Floats:
+    """All products of up to four of the figures, each of the order of 1."""
     own = _own(law.peakedness(_ca2(arrival_ca2)), load, servers)
-    of_law = np.broadcast_to(_of_law(law, arrival_ca2)[:, None], (FIGURES - OWN, own.shape[1]))
-    return _products(np.concatenate([own, of_law]), _PLACES)
+    return _products(np.concatenate([own, _of_law(law, arrival_ca2)]), _PLACES)
 
 
 def _ca2(arrival_ca2: float) -> float:
@@ -77,20 +76,16 @@ def _ca2(arrival_ca2: float) -> float:
     return min(max(arrival_ca2, CA2[0]), CA2[1])
 
 
-def _own(peakedness: float, load: Floats, servers: Floats) -> Floats:
-    """A one and the figures in which queues with the same law and arrivals differ, shape (1 + OWN, queues)."""
-    count = np.maximum(np.minimum(servers, SERVERS[1]), SERVERS[0])
-    use = np.maximum(np.minimum(load / servers, USE[1]), USE[0])
-    own = np.empty((1 + OWN, len(count)))
-    own[0] = 1.0
-    own[1] = 2 / np.sqrt(count) - 1
-    own[2] = 2 * use - 1
-    own[3] = 2 / (1 + (1 - use) * np.sqrt(count / peakedness)) - 1
-    return own
+def _own(peakedness: float, load: float, servers: float) -> Floats:
+    """A one and the figures in which queues with the same law and arrivals differ."""
+    count = max(min(servers, SERVERS[1]), SERVERS[0])
+    use = max(min(load / servers, USE[1]), USE[0])
+    both = 1 + (1 - use) * sqrt(count / peakedness)
+    return np.array([1.0, 2 / sqrt(count) - 1, 2 * use - 1, 2 / both - 1])
 
 
 def _of_law(law: ServiceLaw, arrival_ca2: float) -> Floats:
-    """The other figures, shape (FIGURES - OWN,)."""
+    """The other figures."""
     ca2 = _ca2(arrival_ca2)
     return np.array(
         [
