@@ -16,7 +16,7 @@ from tandem.planner.queueing.tandem import Tandem
 from tandem.planner.queueing.tokens import first_step
 from tandem.planner.spec import FleetSpec
 
-TTFT_CELLS = 1024
+TTFT_CELLS = 512
 TPOT_CELLS = 27  # between the least and the most TPOT
 REACH = 0.9995  # the grid of TTFT reaches this quantile of each of its parts
 

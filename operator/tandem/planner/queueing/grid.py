@@ -70,6 +70,9 @@ class Grid:
         return np.interp(seconds, self.times_s, share, left=0.0)
 
     def quantile_s(self, mass: Floats, shares: Floats) -> Floats:
-        """The delays that these shares of requests do not exceed; infinite beyond the grid."""
-        share = np.maximum.accumulate(np.cumsum(mass))
+        """The delays that these shares of requests do not exceed; infinite beyond the grid.
+
+        Of a point's mass, which stands for half a cell to either side, half lies below it.
+        """
+        share = np.maximum.accumulate(mass.cumsum() - mass / 2)
         return np.interp(shares, share, self.times_s, right=np.inf)
