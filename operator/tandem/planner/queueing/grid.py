@@ -72,7 +72,7 @@ class Grid:
     def quantile_s(self, mass: Floats, shares: Floats) -> Floats:
         """The delays that these shares of requests do not exceed; infinite beyond the grid.
 
-        Of a point's mass, which stands for half a cell to either side, half lies below it.
+        The mass of a point is of its cell, half of which lies beyond it; what is at zero is there.
         """
-        share = np.maximum.accumulate(mass.cumsum() - mass / 2)
-        return np.interp(shares, share, self.times_s, right=np.inf)
+        share = np.maximum.accumulate(mass.cumsum())
+        return np.interp(shares, share, self.times_s + self.step_s / 2, left=0.0, right=np.inf)
