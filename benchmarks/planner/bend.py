@@ -69,9 +69,8 @@ def departures(row: dict[str, Any]) -> tuple[Floats, Floats, Floats] | None:
     if len(seen) < 4:
         return None
     law = _law(queue.law, queue.scv, queue.share)
-    load, servers = np.array([queue.use * queue.servers]), np.array([float(queue.servers)])
-    peakedness = law.peakedness(queue.ca2)
-    start = float(ln_delay_probability(load / peakedness, servers / peakedness)[0])
+    load, peakedness = queue.use * queue.servers, law.peakedness(queue.ca2)
+    start = ln_delay_probability(load / peakedness, queue.servers / peakedness)
     times, logs = waits[seen], np.log(BEYOND[seen])
     knots = bend.KNOTS * (queue.ca2 + law.scv) / 2 / queue.servers / (1 - queue.use)
     told = np.interp(knots, times, logs)
@@ -82,8 +81,8 @@ def departures(row: dict[str, Any]) -> tuple[Floats, Floats, Floats] | None:
     weights = 1 / np.maximum(-slope, 1e-3) / np.maximum(knots, FLOOR)
     weights = np.clip(weights, 0.0, 5.0) * np.where(knots > times[-1], 0.1, 1.0)
     weights *= np.where(told > np.log(0.3), 0.3, 1.0) * np.where(told < np.log(0.003), 0.15, 1.0)
-    terms = bend.terms(bend.figures(law, queue.ca2, load, servers))
-    return terms[:, 0], told - start + bend.KNOTS, weights + 0.01
+    terms = bend.terms(law, queue.ca2, load, queue.servers)
+    return terms, told - start + bend.KNOTS, weights + 0.01
 
 
 def _fall(times: Floats, logs: Floats, one: int, other: int) -> float:

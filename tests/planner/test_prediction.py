@@ -90,3 +90,20 @@ def test_a_link_that_is_never_through_leaves_out_what_comes_behind_it(first: Rol
     assert told.ttft_s == (inf,) * 4
     assert (told.tpot_s == (inf,) * 4) is (first is Role.PREFILL)
     assert told.held_up == 1
+
+
+def test_one_prompt_of_ten_thousand_moves_no_percentile() -> None:
+    """However long it is: the grid of TTFT does not stretch to it."""
+    inputs = np.full(10_000, 1000.0)
+    longest = inputs.copy()
+    longest[0] = 300_000.0
+
+    told, other = (
+        predict(
+            Demand(rate_rps=5.0, lengths=from_requests(each, np.full(10_000, 100.0))),
+            spec(),
+            pair(8, 4),
+        )
+        for each in (inputs, longest)
+    )
+    assert other.ttft_s == pytest.approx(told.ttft_s, rel=0.06)

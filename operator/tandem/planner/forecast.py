@@ -89,8 +89,8 @@ def forecast(
     root = float(predictors.level(history, now_s, terms)[0])
     if not np.isfinite(root):
         return None
-    rising = float(np.nan_to_num(predictors.trend(history, now_s, terms)[0]))
-    sure_rps = max(root, rising) ** 2
+    rising = float(predictors.trend(history, now_s, terms)[0])
+    sure_rps = max(root, rising) ** 2  # root, where a trend is NaN
     samples = max(0.0, min(history.span_s, HORIZON * lead_s) - lead_s) / lead_s
     spread = float(ndtri(PRIOR_QUANTILE)) * prior / 2
     assumed_rps = max((root * (1 + spread)) ** 2, sure_rps)

@@ -1,6 +1,9 @@
 """Arrivals of the last hour as functions of time, that runs forth or back."""
 
+from itertools import chain
+
 import numpy as np
+from numpy.typing import NDArray
 
 from tandem.planner.demand import Floats
 from tandem.planner.memory import Rates
@@ -9,50 +12,32 @@ LEAST_COVER = 0.1  # of a window that must have been observed for its rate to co
 
 
 class History:
-    """How many requests came until a time, and how long one looked."""
+    """How many requests came until a time, and how long one looked: real and imaginary part of one sum."""
 
-    def __init__(self, times: Floats, arrived: Floats, watched: Floats) -> None:
-        self._times, self._arrived, self._watched = times, arrived, watched
+    def __init__(self, times: Floats, seen: NDArray[np.complex128]) -> None:
+        self._times, self._seen = times, seen
+        self.start_s, self.end_s = float(times[0]), float(times[-1])
+        self.span_s = self.end_s - self.start_s
 
     @classmethod
     def of(cls, rates: Rates) -> "History":
         """Of what the memory holds."""
-        table = np.array(rates, dtype=np.float64).reshape(-1, 3)
-        ends, intervals, counts = table.T
-        starts = np.maximum(ends - intervals, np.concatenate([[-np.inf], ends[:-1]]))
-        return cls(
-            np.column_stack([starts, ends]).ravel(),
-            np.cumsum(np.column_stack([np.zeros_like(counts), counts]).ravel()),
-            np.cumsum(np.column_stack([np.zeros_like(counts), ends - starts]).ravel()),
-        )
+        flat = np.fromiter(chain.from_iterable(rates), np.float64, 3 * len(rates))
+        ends, intervals, counts = flat.reshape(-1, 3).T
+        times, gained = np.empty((len(ends), 2)), np.zeros((len(ends), 2), dtype=np.complex128)
+        times[:, 0], times[:, 1] = ends - intervals, ends
+        np.maximum(times[1:, 0], ends[:-1], out=times[1:, 0])
+        gained[:, 1].real, gained[:, 1].imag = counts, ends - times[:, 0]
+        return cls(times.ravel(), gained.ravel().cumsum())
 
     def backwards(self) -> "History":
         """The same with time running back: what came last came first, at times below zero."""
-        arrived, watched = (total[-1] - total[::-1] for total in (self._arrived, self._watched))
-        return History(-self._times[::-1], arrived, watched)
-
-    @property
-    def span_s(self) -> float:
-        """From the first look to the last."""
-        return float(self._times[-1] - self._times[0])
-
-    @property
-    def start_s(self) -> float:
-        """Since when it was looked at."""
-        return float(self._times[0])
-
-    @property
-    def end_s(self) -> float:
-        """When it was looked at last."""
-        return float(self._times[-1])
+        return History(-self._times[::-1], self._seen[-1] - self._seen[::-1])
 
     def rates_rps(self, ends_s: Floats, window_s: float) -> Floats:
         """The rate over the window before each time; NaN where too little of it was watched."""
-        arrived = self._within(self._arrived, ends_s, window_s)
-        watched = self._within(self._watched, ends_s, window_s)
-        enough = watched > LEAST_COVER * min(window_s, max(self.span_s, 1e-9))
-        return np.divide(arrived, watched, out=np.full_like(arrived, np.nan), where=enough)
-
-    def _within(self, total: Floats, ends_s: Floats, window_s: float) -> Floats:
-        at = np.interp(ends_s, self._times, total)
-        return at - np.interp(ends_s - window_s, self._times, total)
+        seen = np.interp(ends_s, self._times, self._seen)
+        seen = seen - np.interp(ends_s - window_s, self._times, self._seen)
+        enough = seen.imag > LEAST_COVER * min(window_s, max(self.span_s, 1e-9))
+        rates: Floats = np.full(len(ends_s), np.nan)
+        return np.divide(seen.real, seen.imag, out=rates, where=enough)

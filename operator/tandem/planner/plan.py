@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from tandem.api.role import Role
 from tandem.planner import arriving, calibration, switches
@@ -113,7 +114,7 @@ def recent_rps(memory: Memory) -> float | None:
     if not memory.rates:
         return None
     newest_s = memory.rates[-1][0]
-    rates = [rate for rate in memory.rates if newest_s - rate[0] < RECENT_S]
+    rates = [*takewhile(lambda rate: newest_s - rate[0] < RECENT_S, reversed(memory.rates))]
     return sum(rate[2] for rate in rates) / sum(rate[1] for rate in rates)
 
 

@@ -44,7 +44,8 @@ class Rule:
     def predicted(self, history: History, at_s: Floats, terms: Terms) -> Floats:
         """Roots of rates, as the predictor tells them; the level where it knows nothing."""
         told = PREDICTORS[int(self.predictor) % len(PREDICTORS)](history, at_s, terms)
-        return np.where(np.isfinite(told), told, level(history, at_s, terms))
+        known = np.isfinite(told)
+        return told if known.all() else np.where(known, told, level(history, at_s, terms))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,29 +136,35 @@ def _played(
     paths: Sequence[Path], place: int, terms: Terms, pace: Pace, pairs: tuple[Floats, Floats]
 ) -> Played | None:
     """A predictor with every pair over the moments at which it knew something; None where at none."""
+    looked = [
+        _looked(path, PREDICTORS[place](path.history, path.at_s, terms), pace) for path in paths
+    ]
+    roots, seen = (np.concatenate(each) for each in zip(*looked, strict=True))
+    if not len(roots):
+        return None
     most_rps = float(paths[0].seen.max())
-    short, came, paid, count = np.zeros(()), 0.0, np.zeros(()), 0
-    for path in paths:
-        roots = PREDICTORS[place](path.history, path.at_s, terms)
-        known = np.isfinite(roots)
-        if not known[pace.lag :].any():
-            continue
-        roots = np.where(known, roots, 0.0)
-        of = ready(roots, pairs[0][:, None, None], pairs[1][:, None], most_rps)
-        held = _held(of, pace.hold)[..., pace.lag :]
-        seen = np.where(known[pace.lag :], path.seen[: len(path.seen) - pace.lag], 0.0)
-        short = short + np.maximum(seen - held, 0.0).sum(axis=-1)
-        paid = paid + held[..., known[pace.lag :]].sum(axis=-1)
-        came, count = came + float(seen.sum()), count + int(known[pace.lag :].sum())
-    return Played(short / max(came, 1e-9), paid / count) if count else None
+    of = ready(roots, pairs[0][:, None, None], pairs[1][:, None], most_rps)
+    short = np.maximum(seen - of, 0.0).sum(axis=-1)
+    return Played(short / max(float(seen.sum()), 1e-9), of.sum(axis=-1) / len(roots))
 
 
-def _held(ready: Floats, hold: int) -> Floats:
+def _looked(path: Path, roots: Floats, pace: Pace) -> tuple[Floats, Floats]:
+    """The highest root that is held at each moment of which something was known, and the rate that came then.
+
+    What is ready grows with the root, so holding the root is holding all that is made of it.
+    """
+    known = np.isfinite(roots)
+    held = _held(np.where(known, roots, 0.0), pace.hold)[pace.lag :]
+    known = known[pace.lag :]
+    return held[known], path.seen[: len(known)][known]
+
+
+def _held(roots: Floats, hold: int) -> Floats:
     """The most of each look and the `hold` before it, newest first: windows that double."""
-    held, width = ready.copy(), 1
-    hold = min(hold, held.shape[-1] - 1)
+    held, width = roots.copy(), 1
+    hold = min(hold, len(held) - 1)
     while width < hold + 1:
         by = min(width, hold + 1 - width)
-        np.maximum(held[..., :-by], held[..., by:].copy(), out=held[..., :-by])
+        np.maximum(held[:-by], held[by:].copy(), out=held[:-by])
         width += by
     return held

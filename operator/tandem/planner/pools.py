@@ -5,7 +5,7 @@ each has at most. So a number of replicas stands for one composition, prices and
 of that number, and a search over compositions is one over orders (`orders`).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import permutations
@@ -14,7 +14,6 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from tandem.api.role import Role
 from tandem.perf.engine_profile import EngineProfile
 from tandem.planner.demand import Floats, LengthMix
 from tandem.planner.spec import Pool, RoleSpec
@@ -94,9 +93,8 @@ def _filling(pools: tuple[Pool, ...]) -> Filling:
     return Filling(names, tuple(kinds.values()), main, blocks or ((main, 0),))
 
 
-def fitting(fillings: Mapping[Role, Filling], lengths: LengthMix) -> NDArray[np.bool_]:
+def fitting(profiles: Iterable[EngineProfile], lengths: LengthMix) -> NDArray[np.bool_]:
     """Which requests fit the KV of every engine alone: the others are refused."""
-    profiles = [profile for filling in fillings.values() for profile in filling.profiles]
     least = min(profile.kv.capacity_tokens for profile in profiles)
     fit: NDArray[np.bool_] = lengths.input_tokens + lengths.output_tokens <= least
     return fit

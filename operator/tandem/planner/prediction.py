@@ -16,14 +16,13 @@ from tandem.planner.queueing.tandem import Tandem
 from tandem.planner.queueing.tokens import first_step
 from tandem.planner.spec import FleetSpec
 
-TTFT_CELLS = 1024
-TPOT_CELLS = 10
-TPOT_PARTS = 3  # into which a cell that holds a quantile is divided
-REACH = 0.9995  # the grid of TTFT reaches this quantile of each of its parts
+TTFT_CELLS = 512
+TPOT_CELLS = 27  # between the least and the most TPOT
+REACH = 0.9995  # grids reach this quantile of each of their parts
 
 
 def predict(demand: Demand, spec: FleetSpec, replicas: Mapping[Role, int]) -> Prediction:
-    """What a fleet of this size does with this demand; about 0.5 ms."""
+    """What a fleet of this size does with this demand; about 0.7 ms."""
     return of(Tandem(demand, spec), replicas[Role.PREFILL], replicas[Role.DECODE])
 
 
@@ -59,7 +58,8 @@ def ttft_quantiles_s(tandem: Tandem, prefills: int, decodes: int) -> tuple[float
     waits = [wait, stage.pool.admission] if tandem.first_by_decode else [wait]
     if any(each.is_endless for each in waits) or stage.link.excess == inf:
         return (inf,) * len(QUANTILES)
-    span_s = float(path_s.max()) + sum(each.quantile_s(REACH) for each in waits)
+    longest_s = weighted_quantile(path_s, weights, REACH)
+    span_s = longest_s + sum(each.quantile_s(REACH) for each in waits)
     grid = Grid.over(span_s + 2 * float(stage.pool.step_s[-1]), TTFT_CELLS)
     total = grid.summed(grid.points(path_s, weights), grid.wait(waits[0]))
     if tandem.first_by_decode:
@@ -80,15 +80,10 @@ def tpot_quantiles_s(tandem: Tandem, prefills: int, decodes: int) -> tuple[float
     if is_endless and not tandem.first_by_decode:
         return (inf,) * len(QUANTILES)
     weight = long / long.sum()
-    coarse = np.linspace(*_tpot_range_s(tandem, stage), TPOT_CELLS)
-    within = np.maximum.accumulate(tandem.tpot_within(decodes, coarse[:, None], prefills) @ weight)
-    after = np.clip(np.searchsorted(within, QUANTILES), 1, TPOT_CELLS - 1)
-    places = np.unique(after)[:, None] - 1 + np.linspace(0, 1, TPOT_PARTS + 1)[1:-1]
-    fine = np.interp(places.ravel(), np.arange(TPOT_CELLS), coarse)
-    seconds = np.concatenate([coarse, fine])
-    within = np.concatenate([within, tandem.tpot_within(decodes, fine[:, None], prefills) @ weight])
-    order = np.argsort(seconds)
-    return _tuple(np.interp(QUANTILES, np.maximum.accumulate(within[order]), seconds[order]))
+    low_s, high_s = _tpot_range_s(tandem, stage)
+    seconds = low_s + (high_s - low_s) / TPOT_CELLS * np.arange(TPOT_CELLS + 1, dtype=np.float64)
+    within = tandem.tpot_within(decodes, seconds[:, None], prefills) @ weight
+    return _tuple(np.interp(QUANTILES, np.maximum.accumulate(within), seconds))
 
 
 def utilisation(tandem: Tandem, prefills: int, decodes: int) -> Mapping[str, float]:
@@ -107,14 +102,22 @@ def utilisation(tandem: Tandem, prefills: int, decodes: int) -> Mapping[str, flo
 
 
 def _tpot_range_s(tandem: Tandem, stage: DecodeStage) -> tuple[float, float]:
-    """Between which times TPOT lies, but for one request in ten thousand."""
-    own_s = stage.work.own_s
-    share = np.cumsum(stage.pool.shares)
-    low, high = np.interp([1e-4, 1 - 1e-4], share, stage.pool.step_s)
+    """Between which times TPOT lies, but for one request in a thousand."""
+    own_s, weights = stage.work.own_s, tandem.lengths.weights
+    share = stage.pool.shares.cumsum()
+    low, high = np.interp([1 - REACH, REACH], share, stage.pool.step_s)
+    least_s, most_s = (weighted_quantile(own_s, weights, part) for part in (1 - REACH, REACH))
     if not tandem.first_by_decode:
         gap_s = stage.transfer_s + stage.pool.admission.quantile_s(REACH) + high
         high += float(np.max(gap_s / np.maximum(tandem.lengths.output_tokens - 1, 1.0)))
-    return float(low + own_s.min()) * (1 - 1e-6), float(high + own_s.max()) * (1 + 1e-6)
+    return float(low + least_s) * (1 - 1e-6), float(high + most_s) * (1 + 1e-6)
+
+
+def weighted_quantile(values: Floats, weights: Floats, share: float) -> float:
+    """The least of the values that so much of the weight, 1 in all, does not exceed."""
+    order = values.argsort()
+    place = int(weights[order].cumsum().searchsorted(share - 1e-12))
+    return float(values[order[min(place, len(values) - 1)]])
 
 
 def _tuple(values: Floats) -> tuple[float, ...]:

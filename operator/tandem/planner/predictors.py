@@ -116,5 +116,5 @@ def _trend(history: History, at_s: Floats, terms: Terms, window_s: float) -> Flo
     sure = np.sign(slope) * np.maximum(np.abs(slope) - doubt, 0.0)
     ahead_s = min(terms.window_s, history.span_s) / 2 + terms.lead_s  # of the level's own middle
     most = MOST_GROWTH * np.maximum(newer, roots)
-    told: Floats = np.clip(roots + np.nan_to_num(sure) * ahead_s, 0.0, most)
-    return told
+    told = roots + np.where(np.isfinite(sure), sure, 0.0) * ahead_s
+    return np.minimum(np.maximum(told, 0.0), most)

@@ -14,7 +14,7 @@ from tandem.planner import composition, pools, prediction, staircase, words
 from tandem.planner.demand import Demand, Floats
 from tandem.planner.model import Prediction, RunnerUp
 from tandem.planner.pools import LARGEST
-from tandem.planner.prediction import predict
+from tandem.planner.prediction import predict, weighted_quantile
 from tandem.planner.queueing import targets
 from tandem.planner.queueing.tandem import UNLIMITED, Tandem
 from tandem.planner.queueing.targets import Target
@@ -118,8 +118,8 @@ def _limit(tandem: Tandem, target: Target, reach: float) -> InfeasibleSlo:
         ttft_s = ttft_s + work.step_s(1.0)
     weights, share = target.weights / max(float(target.weights.sum()), 1e-12), target.slo.attainment
     return InfeasibleSlo(
-        ttft_s=_weighted_quantile(ttft_s * (target.slo.ttft_s / target.ttft_s), weights, share),
-        tpot_s=_weighted_quantile(step_s, weights, share),
+        ttft_s=weighted_quantile(ttft_s * (target.slo.ttft_s / target.ttft_s), weights, share),
+        tpot_s=weighted_quantile(step_s, weights, share),
         attainment=reach,
         name=target.name,
         asked=target.slo,
@@ -178,9 +178,3 @@ def _runner_up(found: Found) -> RunnerUp | None:
 
 def _counts(pair: Pair) -> tuple[int, int]:
     return pair[Role.PREFILL], pair[Role.DECODE]
-
-
-def _weighted_quantile(values: Floats, weights: Floats, share: float) -> float:
-    order = np.argsort(values)
-    place = int(np.searchsorted(np.cumsum(weights[order]), share - 1e-12))
-    return float(values[order][min(place, len(values) - 1)])

@@ -63,3 +63,13 @@ def test_a_percentile_of_a_sum_is_not_the_sum_of_percentiles() -> None:
 
 def test_nothing_ends_before_zero() -> None:
     assert GRID.within(GRID.wait(NO_WAIT), np.array([-1e-9, -np.inf])) == pytest.approx([0, 0])
+
+
+def test_a_quantile_is_not_off_by_half_a_cell() -> None:
+    coarse = Grid.over(10.0, 41)
+    mass = coarse.points(np.linspace(0.0, 10.0, 100_001), np.full(100_001, 1 / 100_001))
+
+    assert coarse.quantile_s(mass, np.array([0.2, 0.5, 0.9])) == pytest.approx(
+        [2.0, 5.0, 9.0], 1e-3
+    )
+    assert coarse.quantile_s(coarse.points(np.zeros(1), np.ones(1)), np.array([0.99])) == 0.0

@@ -83,13 +83,6 @@ def test_the_p99_of_waits_is_that_of_a_simulated_queue(servers: int, use: float,
     )  # the sample's own error with it
 
 
-def test_the_misses_at_many_rates_are_those_of_each_wait() -> None:
-    rates = np.array([1.0, 20.0, 35.0, 39.0])
-    each = [prefill.wait(work(), rate, 2.0, 4).miss(0.3) for rate in rates]
-
-    assert prefill.misses(work(), rates, 2.0, 4, 0.3) == pytest.approx(each, abs=1e-9)
-
-
 @given(st.floats(0.01, 60), st.floats(0, 5), st.integers(1, 64), st.floats(0, 4), st.floats(0, 8))
 def test_more_load_waits_longer_and_more_pods_wait_less(
     rate_rps: float, more_rps: float, servers: int, scv: float, ca2: float

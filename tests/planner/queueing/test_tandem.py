@@ -102,3 +102,14 @@ def test_one_more_replica_never_attains_less(  # noqa: PLR0917 - hypothesis
     assert 0 <= now <= 1
     assert tandem.attainment(prefills + 1, decodes) >= now - 1e-6
     assert tandem.attainment(prefills, decodes + 1) >= now - 1e-3
+
+
+def test_idle_engines_do_alike_at_any_rate() -> None:
+    """What is known of them is kept, so it must not hang on who asked first."""
+    load = demand(30.0, input_cv=1.0, output_cv=0.8)
+    busier = replace(load, rate_rps=900.0)
+    asked, others = spec(ttft_s=0.4, tpot_s=0.02), spec(ttft_s=0.4, tpot_s=0.0101)
+
+    told = Tandem(load, asked).attainment(UNLIMITED, UNLIMITED)
+    assert Tandem(busier, asked).attainment(UNLIMITED, UNLIMITED) == told
+    assert Tandem(busier, others).attainment(UNLIMITED, UNLIMITED) < told

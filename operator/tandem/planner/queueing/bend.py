@@ -6,18 +6,20 @@ the figures stay at its edge.
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import combinations_with_replacement
-from math import log, log1p
+from math import log, log1p, sqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tandem.planner.demand import Floats
+from tandem.planner.demand import RECENT, Floats
 
 KNOTS: Floats = np.array([0.0, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.5])
 MOST = 1.5  # of δ: a bend that is larger was not seen where anybody waits
 FIGURES = 8
+OWN = 3  # of them, of a queue; the others are of the law and the arrivals
 SERVERS = (1, 100)
 USE = (0.35, 0.97)
 CA2 = (0.25, 5.6)
@@ -56,38 +58,71 @@ class ServiceLaw:
         return max(1 + (arrival_ca2 - 1) * self.overlap, LEAST_PEAKEDNESS)
 
 
-def of(law: ServiceLaw, arrival_ca2: float, load: Floats, servers: Floats) -> Floats:
-    """δ at the knots of queues with this law of service and arrivals, shape (queues, knots)."""
-    bent = terms(figures(law, arrival_ca2, load, servers)).T @ _table()
+def of(law: ServiceLaw, arrival_ca2: float, load: float, servers: float) -> Floats:
+    """δ at the knots of a queue with this law of service and arrivals."""
+    own = _own(law.peakedness(_ca2(arrival_ca2)), load, servers)
+    bent = _products(own, _OWN_PLACES) @ _of_own(law, arrival_ca2)
     return np.maximum(np.minimum(bent, MOST), -MOST)
 
 
-def figures(law: ServiceLaw, arrival_ca2: float, load: Floats, servers: Floats) -> Floats:
-    """A one and the eight figures, each of the order of 1, shape (figures, queues)."""
-    count = np.maximum(np.minimum(servers, SERVERS[1]), SERVERS[0])
-    use = np.maximum(np.minimum(load / servers, USE[1]), USE[0])
-    ca2, scv = min(max(arrival_ca2, CA2[0]), CA2[1]), min(law.scv, SCV)
-    peakedness = law.peakedness(ca2)
-    table = np.ones((FIGURES + 1, len(count)))
-    table[1] = 2 / np.sqrt(count) - 1
-    table[2] = 2 * use - 1
-    table[3] = 2 / (1 + (1 - use) * np.sqrt(count / peakedness)) - 1
-    table[4] = log(peakedness)
-    table[5] = log1p(scv) - 0.8
-    table[6] = log(law.skew) - 0.5
-    table[7] = log(ca2)
-    table[8] = log(law.overlap) + 0.6
-    return table
+def terms(law: ServiceLaw, arrival_ca2: float, load: float, servers: float) -> Floats:
+    """All products of up to four of the figures, each of the order of 1."""
+    own = _own(law.peakedness(_ca2(arrival_ca2)), load, servers)
+    return _products(np.concatenate([own, _of_law(law, arrival_ca2)]), _PLACES)
 
 
-def terms(figures: Floats) -> Floats:
-    """All products of up to four figures, shape (terms, queues)."""
-    first, second, third, fourth = _PLACES
-    product: Floats = figures[first] * figures[second] * figures[third] * figures[fourth]
+def _ca2(arrival_ca2: float) -> float:
+    """Within what was simulated."""
+    return min(max(arrival_ca2, CA2[0]), CA2[1])
+
+
+def _own(peakedness: float, load: float, servers: float) -> Floats:
+    """A one and the figures in which queues with the same law and arrivals differ."""
+    count = max(min(servers, SERVERS[1]), SERVERS[0])
+    use = max(min(load / servers, USE[1]), USE[0])
+    both = 1 + (1 - use) * sqrt(count / peakedness)
+    return np.array([1.0, 2 / sqrt(count) - 1, 2 * use - 1, 2 / both - 1])
+
+
+def _of_law(law: ServiceLaw, arrival_ca2: float) -> Floats:
+    """The other figures."""
+    ca2 = _ca2(arrival_ca2)
+    return np.array(
+        [
+            log(law.peakedness(ca2)),
+            log1p(min(law.scv, SCV)) - 0.8,
+            log(law.skew) - 0.5,
+            log(ca2),
+            log(law.overlap) + 0.6,
+        ]
+    )
+
+
+@lru_cache(maxsize=RECENT)
+def _of_own(law: ServiceLaw, arrival_ca2: float) -> Floats:
+    """Coefficients of the quartic in a queue's own figures alone, shape (own terms, knots)."""
+    others = np.concatenate([np.ones(1 + OWN), _of_law(law, arrival_ca2)])
+    coefficients: Floats = _SELECTS @ (_products(others, _PLACES)[:, None] * _table())
+    return coefficients
+
+
+def _products(figures: Floats, places: NDArray[np.intp]) -> Floats:
+    """The products of the figures at each four places."""
+    first, second, third, fourth = figures[places]
+    product: Floats = first * second * third * fourth
     return product
 
 
-_PLACES = np.array(list(combinations_with_replacement(range(FIGURES + 1), 4))).T
+def _places(figures: int) -> NDArray[np.intp]:
+    """All choices of four among a one and so many figures, shape (4, terms)."""
+    return np.array(list(combinations_with_replacement(range(figures + 1), 4))).T
+
+
+_PLACES, _OWN_PLACES = _places(FIGURES), _places(OWN)
+# Which own term each term holds: with ones in the places of the other figures. Shape (own terms, terms).
+_SELECTS = (np.sort(np.where(_PLACES > OWN, 0, _PLACES), axis=0) == _OWN_PLACES.T[:, :, None]).all(
+    axis=1
+) * 1.0
 
 
 @cache

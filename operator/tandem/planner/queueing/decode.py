@@ -135,7 +135,7 @@ def averaging(pool: DecodePool, steps: Floats) -> Floats:
     Of an Ornstein-Uhlenbeck process of relaxation T_c averaged over T_r, with u = T_r/T_c, the variance
     that is left is (2/u)(1 − (1 − e⁻ᵘ)/u).
     """
-    u = np.maximum(steps * pool.mean_step_s / pool.relaxation_s, 1e-6)
+    u = np.maximum(steps * (pool.mean_step_s / pool.relaxation_s), 1e-6)
     return np.sqrt(np.minimum(1.0, 2 / u * (1 + np.expm1(-u) / u)))
 
 

@@ -1,27 +1,23 @@
 """Erlang C: the probability that all servers are busy."""
 
-import numpy as np
-from numpy.typing import ArrayLike
-from scipy.special import gammaincc, gammaln
+from math import exp, expm1, lgamma, log
 
-from tandem.planner.demand import Floats
+from scipy.special import gammaincc
 
 IDLE = -745.0  # ln of the least probability that a float holds
 
 
-def ln_delay_probability(load_erlangs: ArrayLike, servers: ArrayLike) -> Floats:
-    """Ln of the share of arrivals that wait in M/M/c, element by element; servers need not be whole.
+def ln_delay_probability(load_erlangs: float, servers: float) -> float:
+    """Ln of the share of arrivals that wait in M/M/c; servers need not be whole.
 
     C = B / (1 − ρ(1 − B)) with B of Erlang (1917), by its incomplete gamma function:
     B = A^c e^(−A) / (Γ(c + 1) Q(c + 1, A)). In logarithms no number of servers overflows.
     """
-    servers = np.asarray(servers, dtype=np.float64)
-    load = np.clip(load_erlangs, 1e-300, servers * (1 - 1e-12))
-    tail = np.maximum(gammaincc(servers + 1, load), 1e-300)
-    ln_blocked = servers * np.log(load) - load - gammaln(servers + 1) - np.log(tail)
-    free = 1 - load / servers * -np.expm1(ln_blocked)
-    ln_delayed: Floats = np.clip(ln_blocked - np.log(free), IDLE, 0.0)
-    return ln_delayed
+    load = min(max(load_erlangs, 1e-300), servers * (1 - 1e-12))
+    tail = max(float(gammaincc(servers + 1, load)), 1e-300)
+    ln_blocked = servers * log(load) - load - lgamma(servers + 1) - log(tail)
+    free = 1 + load / servers * expm1(ln_blocked)
+    return min(max(ln_blocked - log(free), IDLE), 0.0)
 
 
 def delay_probability(load_erlangs: float, servers: float) -> float:
@@ -30,4 +26,4 @@ def delay_probability(load_erlangs: float, servers: float) -> float:
         return 0.0
     if load_erlangs >= servers:
         return 1.0
-    return float(np.exp(ln_delay_probability(load_erlangs, servers)))
+    return exp(ln_delay_probability(load_erlangs, servers))

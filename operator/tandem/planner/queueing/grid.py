@@ -37,21 +37,17 @@ class Grid:
     def points(self, seconds: Floats, weights: Floats) -> Floats:
         """Masses at given times, each shared between its two neighbours so that means are kept."""
         place = seconds / self.step_s
-        inside = place <= self.cells - 1
-        if not inside.all():
-            place, weights = place[inside], weights[inside]
+        place = np.where(place <= self.cells - 1, place, self.cells)  # beyond the grid, and cut
         below = place.astype(np.intp)
         upper = weights * (place - below)
-        mass: Floats = np.bincount(below, weights - upper, self.cells + 1).astype(
-            np.float64, copy=False
-        )
-        mass += np.bincount(below + 1, upper, self.cells + 1)
+        mass = np.bincount(below, weights - upper, self.cells + 2).astype(np.float64, copy=False)
+        mass += np.bincount(below + 1, upper, self.cells + 2)
         return mass[: self.cells]
 
     def wait(self, wait: Wait) -> Floats:
         """Masses of a queue's wait: an atom at zero, then each cell's share at its two ends."""
         beyond = wait.beyond(self.times_s)
-        halves = -np.diff(beyond) / 2
+        halves = (beyond[:-1] - beyond[1:]) / 2
         mass = np.zeros(self.cells)
         mass[0] = 1 - wait.probability
         mass[:-1] += halves
@@ -60,7 +56,8 @@ class Grid:
 
     def summed(self, one: Floats, other: Floats) -> Floats:
         """Masses of the sum of two independent delays, cut at the grid's end; the shorter is `other`."""
-        kept = int(np.searchsorted(np.cumsum(other), float(other.sum()) - LEAST_MASS)) + 1
+        share = other.cumsum()
+        kept = int(share.searchsorted(share[-1] - LEAST_MASS)) + 1
         if kept < DIRECT:
             return np.convolve(one, other[:kept])[: self.cells]
         spectrum = rfft(one, 2 * self.cells) * rfft(other, 2 * self.cells)
@@ -73,6 +70,9 @@ class Grid:
         return np.interp(seconds, self.times_s, share, left=0.0)
 
     def quantile_s(self, mass: Floats, shares: Floats) -> Floats:
-        """The delays that these shares of requests do not exceed; infinite beyond the grid."""
-        share = np.maximum.accumulate(np.cumsum(mass))
-        return np.interp(shares, share, self.times_s, right=np.inf)
+        """The delays that these shares of requests do not exceed; infinite beyond the grid.
+
+        The mass of a point is of its cell, half of which lies beyond it; what is at zero is there.
+        """
+        share = np.maximum.accumulate(mass.cumsum())
+        return np.interp(shares, share, self.times_s + self.step_s / 2, left=0.0, right=np.inf)

@@ -4,7 +4,9 @@ Closed forms of the models, one per stage, so that a bottleneck costs no search:
 stages as they are and asks at which rate its own quantile reaches what the SLO leaves it.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
+from functools import cache
 from math import inf, sqrt
 
 import numpy as np
@@ -18,7 +20,9 @@ from tandem.planner.queueing.tandem import Tandem
 AMPLE = 2.0  # a fleet whose tightest stage could carry twice the load has no bottleneck
 LEAST_RATE_RPS = 1e-9  # nobody comes: everything could grow without end
 LEAST_PINNED = 1e-6  # of prefill KV: nothing, without a division by zero
-USES = 1 - np.geomspace(1, 1e-3, 17)[1:]  # of prefill pods, at which their wait is looked at
+USES = tuple(
+    (1 - np.geomspace(1, 1e-3, 17)[1:]).tolist()
+)  # of prefill pods, at which their wait is looked at
 
 
 def growth(tandem: Tandem, prefills: int, decodes: int) -> Mapping[Bottleneck, float]:
@@ -71,10 +75,16 @@ def _ttft_slack_s(tandem: Tandem, stage: DecodeStage) -> float:
 def _prefill(tandem: Tandem, prefills: int, decodes: int, slack_s: float) -> float:
     """The growth at which P(W > slack) reaches the error budget."""
     work, ca2 = tandem.prefill(prefills, decodes).work, tandem.demand.arrival_ca2
-    rates = USES * prefills / work.mean_s
-    missed = prefill.misses(work, rates, ca2, prefills, slack_s)
-    reached = np.interp(1 - tandem.slo.attainment, np.maximum.accumulate(missed), rates)
-    return float(reached) / tandem.rate_rps
+    most_rps, budget = prefills / work.mean_s, 1 - tandem.slo.attainment
+
+    @cache
+    def missed(use: float) -> float:
+        return prefill.wait(work, use * most_rps, ca2, prefills).miss(slack_s)
+
+    place = bisect_left(USES, budget, key=missed)
+    around = USES[max(place - 1, 0) : place + 1]
+    use = float(np.interp(budget, [missed(use) for use in around], around))
+    return use * most_rps / tandem.rate_rps
 
 
 def _link(tandem: Tandem, stage: DecodeStage, slack_s: float) -> float:

@@ -106,9 +106,9 @@ def work(profile: EngineProfile, lengths: LengthMix, prefill: PrefillWork) -> Li
 
 
 def state(
-    work: LinkWork, rate_rps: float, prefills: int, decodes: float, prefill_s: float = 0.0
+    work: LinkWork, rate_rps: float, prefills: float, decodes: float, prefill_s: float = 0.0
 ) -> LinkState:
-    """Ports of so many pods; `prefill_s` is a mean prefill, 0 where senders do not matter."""
+    """Ports of so many pods, or of pods without end; `prefill_s` is a mean prefill, 0 where senders do not matter."""
     if not decodes:
         return LinkState(use=inf, excess=inf, spread2=1.0)
     busy_s = rate_rps * work.mean_s

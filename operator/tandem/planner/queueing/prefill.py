@@ -12,6 +12,7 @@ with z = 1 + (Ca² − 1)·E[min(S, S')]/E[S] (Eckberg 1983), S and S' independe
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import exp
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from tandem.planner.queueing.wait import ENDLESS, NO_WAIT, Wait
 
 LEAST_VARIATION = 1e-3  # Ca² + Cs²: a clockwork queue has no tail, and no division by zero
 IDLE = 1e-9  # of the time of all servers: nobody waits
+LAST_SPAN = float(bend.KNOTS[-1] - bend.KNOTS[-2])
 LEAST_SLOPE = 0.05  # of ln P(W > t) in u: a tail ends
 
 
@@ -67,33 +69,11 @@ def wait(work: PrefillWork, rate_rps: float, arrival_ca2: float, servers: float)
         return ENDLESS
     if load <= IDLE * servers:
         return NO_WAIT
-    (logs,), (scale_s,) = _tails(work, np.array([load]), arrival_ca2, np.array([float(servers)]))
-    fall = max(float(logs[-2] - logs[-1]) / float(bend.KNOTS[-1] - bend.KNOTS[-2]), LEAST_SLOPE)
-    return Wait(float(np.exp(logs[0])), fall / float(scale_s), bend.KNOTS * scale_s, logs)
-
-
-def misses(
-    work: PrefillWork, rates_rps: Floats, arrival_ca2: float, servers: int, slack_s: float
-) -> Floats:
-    """P(W > slack) at each rate below what the pods can do."""
-    load = np.maximum(rates_rps * work.mean_s, IDLE * servers)
-    logs, scale_s = _tails(work, load, arrival_ca2, np.full(len(load), float(servers)))
-    place = slack_s / scale_s
-    after = np.clip(np.searchsorted(bend.KNOTS, place), 1, len(bend.KNOTS) - 1)
-    rows, share = np.arange(len(load)), place - bend.KNOTS[after - 1]
-    share /= bend.KNOTS[after] - bend.KNOTS[after - 1]
-    missed: Floats = np.exp(logs[rows, after - 1] * (1 - share) + logs[rows, after] * share)
-    return missed
-
-
-def _tails(
-    work: PrefillWork, load: Floats, arrival_ca2: float, servers: Floats
-) -> tuple[Floats, Floats]:
-    """Ln P(W > u) at the knots, shape (queues, knots), and the seconds of u = 1."""
     peakedness = work.law.peakedness(arrival_ca2)
+    start = ln_delay_probability(load / peakedness, servers / peakedness)
+    bent = start - bend.KNOTS + bend.of(work.law, arrival_ca2, load, servers)
+    logs = np.minimum.accumulate(np.minimum(bent, 0.0))
     variation = max(arrival_ca2 + work.law.scv, LEAST_VARIATION)
     scale_s = work.mean_s * variation / 2 / (servers - load)
-    start = ln_delay_probability(load / peakedness, servers / peakedness)
-    bent = bend.of(work.law, arrival_ca2, load, servers)
-    logs = np.minimum(start[:, None] - bend.KNOTS + bent, 0.0)
-    return np.minimum.accumulate(logs, axis=1), scale_s
+    fall = max(float(logs[-2] - logs[-1]) / LAST_SPAN, LEAST_SLOPE)
+    return Wait(exp(logs[0]), fall / scale_s, bend.KNOTS * scale_s, logs)

@@ -19,6 +19,8 @@ decode has not taken yet (`pinned`).
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
+from math import inf
 from operator import mul
 
 import numpy as np
@@ -27,7 +29,7 @@ from tandem.api.role import Role
 from tandem.planner import pools
 from tandem.planner.demand import Demand, Floats
 from tandem.planner.pools import Filling
-from tandem.planner.queueing import decode, link, mixed, pinned, prefill, targets
+from tandem.planner.queueing import decode, link, mixed, pinned, prefill, targets, works
 from tandem.planner.queueing.decode import DecodePool, DecodeWork
 from tandem.planner.queueing.latency import Latency, flat
 from tandem.planner.queueing.link import LinkState, LinkWork
@@ -52,15 +54,13 @@ class Tandem:
         self.fillings: Mapping[Role, Filling] = {
             role: pools.filling(spec.roles[role]) for role in Role
         }
-        kept = pools.fitting(self.fillings, demand.lengths)
-        self.lengths, self.served = demand.lengths.where(kept)
-        self.targets = targets.of(demand, spec, kept, self.lengths)
-        self.slo = targets.strictest(self.targets, spec.slo)
         prefills, decodes = (self.fillings[role].profiles for role in Role)
-        self.prefill_works = tuple(prefill.work(each, self.lengths) for each in prefills)
-        quickest = min(self.prefill_works, key=lambda work: work.mean_s)  # hides least
-        self.link_works = tuple(link.work(each, self.lengths, quickest) for each in decodes)
-        self.decode_works = tuple(decode.work(each, self.lengths) for each in decodes)
+        self._works = works.of(demand.lengths, prefills, decodes)
+        self.lengths, self.served = self._works.lengths, self._works.served
+        self.prefill_works, self.link_works = self._works.prefills, self._works.links
+        self.decode_works = self._works.decodes
+        self.targets = targets.of(demand, spec, self._works.kept, self.lengths)
+        self.slo = targets.strictest(self.targets, spec.slo)
         self._prefill_kv = [each.kv.capacity_tokens for each in prefills]
         self._take_main()
         self.first_by_decode = self.profiles[Role.DECODE].first_token is Role.DECODE
@@ -212,8 +212,22 @@ class Tandem:
         """Decode replicas behind prefill replicas; () where it is all one who sends."""
         key = senders, counts
         if key not in self._decodes:
-            self._decodes[key] = self._decode(*key)
+            is_idle = not senders and max(counts) >= UNLIMITED
+            self._decodes[key] = self._idle(counts) if is_idle else self._decode(*key)
         return self._decodes[key]
+
+    def _idle(self, counts: Counts) -> DecodeStage:
+        """Decode replicas without end: they do alike at any rate, unless their links share a domain."""
+        asked, rate_rps = self.targets[0], self.rate_rps
+        is_shared = self._is_plain and asked.weights is self.lengths.weights
+        if not is_shared or any(work.domain_ports < inf for work in self.link_works):
+            return self._decode((), counts)
+        key = counts, asked.slo.ttft_s, asked.slo.tiers, asked.slo.tpot_s
+        if key not in self._works.idle:
+            self._works.idle[key] = self._decode((), counts)
+        stage = self._works.idle[key]
+        kept = pinned.tokens(self.lengths, rate_rps, stage.transfer_s, NO_WAIT)
+        return replace(stage, pinned_tokens=kept)
 
     def _prefill(self, counts: Counts, held_up: float) -> PrefillStage:
         (work, shares), wait = self._prompts(counts), NO_WAIT
@@ -251,7 +265,8 @@ class Tandem:
 
     def _ports(self, links: LinkWork, senders: Counts, takers: float) -> LinkState:
         if not senders:
-            return link.state(links, self.rate_rps, UNLIMITED, takers)
+            ends = (UNLIMITED, takers) if takers < UNLIMITED else (inf, inf)
+            return link.state(links, self.rate_rps, *ends)
         prefill_s = self._prompts(senders)[0].mean_s
         return link.state(links, self.rate_rps, sum(senders), takers, prefill_s)
 

@@ -27,28 +27,27 @@ def tpot_within(
 
     Where the prefill leg emits token 1, `transfer_s` is what comes before the next besides a wait.
     """
-    sharper = 1 / decode.averaging(pool, work.steps)
-    own_s = work.own_s + pool.mean_step_s
-    total: Floats = np.zeros(1)
+    sharper, mean_step_s = 1 / decode.averaging(pool, work.steps), pool.mean_step_s
+    own_s = work.own_s + mean_step_s
+    total: float | Floats = 0.0
     for share, gap_s in _gaps(pool, transfer_s):
         mean_s = own_s if gap_s is None else own_s + gap_s / np.maximum(later, 1.0)
-        step_s = seconds * sharper + (pool.mean_step_s - mean_s * sharper)
+        step_s = seconds * sharper + (mean_step_s - mean_s * sharper)
         total = total + share * steps_within(pool, step_s)
     return np.where(later > 0, total, 1.0)
 
 
 def first_step(pool: DecodePool, grid: Grid) -> Floats:
     """Masses of U·τ + τ: a request that comes in mid-iteration waits for its end."""
-    seconds = np.outer(LATE, pool.step_s).ravel()
-    weights = np.outer(LATE_SHARES[0] + LATE_SHARES[1] * pool.busy, pool.shares).ravel()
-    return grid.points(seconds, weights)
+    seconds = LATE[:, None] * pool.step_s
+    weights = (LATE_SHARES[0] + LATE_SHARES[1] * pool.busy)[:, None] * pool.shares
+    return grid.points(seconds.ravel(), weights.ravel())
 
 
 def steps_within(pool: DecodePool, seconds: Floats) -> Floats:
     """P(τ <= t): an atom where nobody else is in the replica, else each state spread over its cell."""
-    share = np.cumsum(pool.shares)
-    edges = np.append((pool.step_s[1:] + pool.step_s[:-1]) / 2, pool.step_s[-1])
-    edges = np.concatenate([pool.step_s[:1], edges])
+    share, ends = pool.shares.cumsum(), pool.step_s
+    edges = np.concatenate([ends[:1], (ends[1:] + ends[:-1]) / 2, ends[-1:]])
     within: Floats = np.interp(seconds, edges, np.concatenate([share[:1], share]), left=0.0)
     return within
 

@@ -26,6 +26,8 @@ class Wait:
 
     def beyond(self, seconds: Floats) -> Floats:
         """P(W > t) at each t; 1 below zero."""
+        if not self.probability:
+            return (seconds < 0).astype(np.float64)
         tail = np.exp(self._ln_beyond(np.maximum(seconds, 0.0)))
         return np.where(seconds < 0, 1.0, tail)
 
