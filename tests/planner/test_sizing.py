@@ -210,3 +210,13 @@ def test_no_demand_raises(  # noqa: PLR0917 - hypothesis
 
     assert all(1 <= count <= 64 for count in counts(found.replicas))
     assert 0 <= found.prediction.attainment <= 1
+
+
+def test_a_domain_s_link_that_is_too_slow_leaves_the_rest_sized_as_if_it_were_not() -> None:
+    slow = replace(ENGINE, transfer=replace(ENGINE.transfer, domain_bytes_per_s=1e8))
+    found, free = (size(demand(60.0), spec(profile=each)) for each in (slow, ENGINE))
+
+    assert not found.feasible
+    assert found.infeasible is not None
+    assert found.infeasible.attainment == 0.0
+    assert found.replicas == free.replicas

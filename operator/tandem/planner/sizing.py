@@ -6,10 +6,12 @@ of the error budget for waiting. The search is `staircase`; where a role has sev
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import isfinite
 
 import numpy as np
 
 from tandem.api.role import Role
+from tandem.perf.engine_profile import EngineProfile
 from tandem.planner import composition, pools, prediction, staircase, words
 from tandem.planner.demand import Demand, Floats
 from tandem.planner.model import Prediction, RunnerUp
@@ -133,12 +135,35 @@ def _aim(
     asked, reach = staircase.shares_of(tandem), tandem.attainments(UNLIMITED, UNLIMITED)
     if infeasible is None:
         return tandem, np.minimum(asked, reach - spare * (1 - asked))
+    if not isfinite(
+        infeasible.ttft_s
+    ):  # no pods help a domain's link that is too slow: the rest must not lack too
+        unshared = _without_domain(spec)
+        tandem = Tandem(tandem.demand, unshared)
+        return _aim(tandem, unshared, idle_limit(tandem), spare)
     lacking = reach < asked
     if reach.min() < HALF:
         tandem = Tandem(tandem.demand, _relaxed(tandem, spec, reach))
         reach = tandem.attainments(UNLIMITED, UNLIMITED)
     nearest = reach - max(spare, SPARE) * (1 - asked)
     return tandem, np.where(lacking, nearest, np.minimum(asked, reach - spare * (1 - asked)))
+
+
+def _without_domain(spec: FleetSpec) -> FleetSpec:
+    """The fleet with links that share nothing."""
+    roles = {
+        role: replace(
+            row,
+            profile=_unshared(row.profile),
+            pools=tuple(replace(pool, profile=_unshared(pool.profile)) for pool in row.pools),
+        )
+        for role, row in spec.roles.items()
+    }
+    return replace(spec, roles=roles)
+
+
+def _unshared(profile: EngineProfile) -> EngineProfile:
+    return replace(profile, transfer=replace(profile.transfer, domain_bytes_per_s=0.0))
 
 
 def _relaxed(tandem: Tandem, spec: FleetSpec, reach: Floats) -> FleetSpec:
