@@ -28,10 +28,10 @@ from tandem.api.role import Role
 from tandem.perf.engine_profile import DecodeCost, EngineProfile, PrefillCost
 from tandem.planner import arriving, terms
 from tandem.planner.demand import Floats
-from tandem.planner.memory import Cells, believed
 from tandem.planner.model import Memory, Sums, Terms
 from tandem.planner.observation import Figure, Missing, Observation
 from tandem.planner.readings import MOST_INTERVAL_S, MOST_REQUESTS, MOST_SHARE, usable
+from tandem.planner.sketch import Cells, believed
 from tandem.planner.spec import FleetSpec
 from tandem.planner.terms import BELIEVED, PRIOR_REQUESTS, Factors
 
@@ -132,6 +132,8 @@ def _of_these_engines(memory: Memory, observation: Observation, spec: FleetSpec)
         terms=known if is_same[str(Role.DECODE)] else Terms(),
         cells=memory.cells if is_same[ALL] else _lightened(memory.cells),
         prompts=memory.prompts if is_same[ALL] else _lightened(memory.prompts),
+        fresh=memory.fresh if is_same[ALL] else (),
+        fresh_prompts=memory.fresh_prompts if is_same[ALL] else (),
     )
 
 

@@ -111,18 +111,23 @@ def forecast(
     )
 
 
+def step_s(lead_s: float) -> float:
+    """Between two moments that are told apart where pods take so long to start."""
+    return min(max(lead_s / STEPS_A_LEAD, 1.0), MOST_STEP_S)
+
+
 def _rule(history: History, terms: Terms, hold_s: float, shortage: float, before: Rule) -> Rule:
     """The rule of before, while it is younger than a step of the playback; else a new choice."""
-    step_s = min(max(terms.lead_s / STEPS_A_LEAD, 1.0), MOST_STEP_S)
-    if 0 <= history.end_s - before.chosen_s < step_s:
+    apart_s = step_s(terms.lead_s)
+    if 0 <= history.end_s - before.chosen_s < apart_s:
         return before
     span_s = min(history.span_s, HORIZON * terms.lead_s)
-    at_s = np.arange(history.end_s, history.end_s - span_s, -step_s)
+    at_s = np.arange(history.end_s, history.end_s - span_s, -apart_s)
     pace = Pace(
-        step_s=step_s,
-        lag=max(1, round(terms.lead_s / step_s)),
-        hold=max(1, round(hold_s / step_s)),
+        step_s=apart_s,
+        lag=max(1, round(terms.lead_s / apart_s)),
+        hold=max(1, round(hold_s / apart_s)),
     )
     least_s = predictors.LEAST_PERIOD * terms.lead_s
     season = replace(terms, period_s=predictors.period_s(history, MOST_STEP_S, least_s))
-    return playback.choose(Path.over(history, at_s, step_s), season, pace, shortage)
+    return playback.choose(Path.over(history, at_s, apart_s), season, pace, shortage)

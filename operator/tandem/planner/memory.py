@@ -2,7 +2,7 @@
 
 1. Arrivals, and the prompt tokens that came with them, are kept per tick for ten minutes and per half minute
    before that, an hour in all.
-2. Lengths are counts that halve every ten minutes, merged into wider buckets when they are many.
+2. Lengths are counts that fade (`sketch`).
 3. What can't be believed moves nothing: a poisoned figure leaves the memory as it was.
 """
 
@@ -12,20 +12,15 @@ from dataclasses import astuple, replace
 from math import exp, isfinite
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tandem.api.role import Role
-from tandem.planner import arriving, demand
+from tandem.planner import arriving, demand, sketch
 from tandem.planner.demand import Floats
 from tandem.planner.model import Memory, Sums, Terms
-from tandem.planner.observation import LengthCounts, Missing, Observation
+from tandem.planner.observation import Missing, Observation
 from tandem.planner.readings import (
     MOST_DISPERSION,
     MOST_INTERVAL_S,
-    MOST_LENGTH,
     MOST_RATE_RPS,
-    MOST_REQUESTS,
     MOST_TOKENS,
     age_s,
     usable,
@@ -34,19 +29,18 @@ from tandem.planner.readings import (
 KEEP_S = 3600.0  # of arrivals; twice it and yesterday's hour would still widen today's residuals
 RECENT_S = 600.0
 FINE_S, COARSE_S = 2.0, 30.0  # shortest intervals kept of the recent and of the older part
-HALF_LIFE_S = (
-    600.0  # of length counts: long enough for a mix, short enough for a new prompt template
-)
 DISPERSION_S = 120.0  # smoothing of the index of dispersion
-MOST_CELLS, MOST_PROMPTS = 768, 256
-LEAST_WEIGHT = 1e-3  # of a cell, in requests; lighter ones are forgotten
 
 Rates = tuple[tuple[float, float, float], ...]
-Cells = tuple[tuple[int, int, int, float], ...]
 
 
-def remember(observation: Observation, memory: Memory, stale_after_s: float) -> Memory:
-    """The memory after one more look; a clock that went back starts it anew but for the lengths."""
+def remember(
+    observation: Observation, memory: Memory, stale_after_s: float, merge_s: float = 0.0
+) -> Memory:
+    """The memory after one more look; a clock that went back starts it anew but for the lengths.
+
+    New lengths may wait `merge_s` before they count.
+    """
     now_s = observation.now_s
     if not isfinite(now_s):
         return memory
@@ -55,6 +49,9 @@ def remember(observation: Observation, memory: Memory, stale_after_s: float) -> 
             started_s=now_s,
             cells=memory.cells,
             prompts=memory.prompts,
+            fresh=memory.fresh,
+            fresh_prompts=memory.fresh_prompts,
+            waited_s=memory.waited_s,
             dispersion=memory.dispersion,
             times=memory.times,
             terms=memory.terms,
@@ -65,23 +62,24 @@ def remember(observation: Observation, memory: Memory, stale_after_s: float) -> 
         return memory
     if _was_seen(observation, memory):
         return memory
-    return _after(observation, memory, stale_after_s)
+    return _after(observation, memory, stale_after_s, merge_s)
 
 
-def _after(observation: Observation, memory: Memory, stale_after_s: float) -> Memory:
+def _after(
+    observation: Observation, memory: Memory, stale_after_s: float, merge_s: float
+) -> Memory:
     """With the figures of one more interval."""
     traffic, interval_s = observation.traffic, observation.traffic.interval_s
-    prompts = believed(arriving.prefilled(traffic))
+    ended, prompts = (sketch.believed(c) for c in (traffic.lengths, arriving.prefilled(traffic)))
     arrivals = usable(traffic.arrivals, MOST_RATE_RPS * interval_s, stale_after_s)
     queued = usable(traffic.queued_tokens, MOST_TOKENS, stale_after_s)
     queued_tokens = memory.queued_tokens if isinstance(queued, Missing) else queued
     tokens = _prompt_tokens(prompts, queued_tokens, memory)
+    memory = sketch.learnt(memory, ended, prompts, interval_s, merge_s)
     return replace(
         memory,
         rates=_rows(observation, memory.rates, arrivals),
         work=_rows(observation, memory.work, arrivals if isinstance(arrivals, Missing) else tokens),
-        cells=_cells(believed(traffic.lengths), memory.cells, interval_s, MOST_CELLS),
-        prompts=_cells(prompts, memory.prompts, interval_s, MOST_PROMPTS),
         queued_tokens=queued_tokens,
         dispersion=_dispersion(observation, memory.dispersion, stale_after_s),
     )
@@ -92,15 +90,6 @@ def _prompt_tokens(prompts: Floats, queued_tokens: float | None, memory: Memory)
     before = memory.queued_tokens
     more = 0.0 if queued_tokens is None or before is None else queued_tokens - before
     return arriving.prompt_tokens(prompts, more, demand.as_table(memory.prompts))
-
-
-def believed(lengths: LengthCounts | Missing) -> Floats:
-    """Rows (input, cached, output, requests) that can be; none where nobody tells."""
-    if isinstance(lengths, Missing):
-        return np.empty((0, 4))
-    table = demand.as_table(lengths.cells)
-    possible: Floats = table[plausible(table)]
-    return possible
 
 
 def _was_seen(observation: Observation, memory: Memory) -> bool:
@@ -118,6 +107,9 @@ def to_json(memory: Memory) -> str:
             "work": [[round(value, 3) for value in row] for row in memory.work],
             "cells": _rounded(memory.cells),
             "prompts": _rounded(memory.prompts),
+            "fresh": _rounded(memory.fresh),
+            "fresh_prompts": _rounded(memory.fresh_prompts),
+            "waited_s": memory.waited_s,
             "dispersion": round(memory.dispersion, 4),
             "wishes": {str(role): list(wishes) for role, wishes in memory.wishes.items()},
             "times": {str(role): list(astuple(sums)) for role, sums in memory.times.items()},
@@ -153,6 +145,9 @@ def _memory(stored: Mapping[str, Any]) -> Memory:
         work=tuple(_row(row, 3) for row in stored.get("work", ())),
         cells=_read_cells(stored["cells"]),
         prompts=_read_cells(stored.get("prompts", ())),
+        fresh=_read_cells(stored.get("fresh", ())),
+        fresh_prompts=_read_cells(stored.get("fresh_prompts", ())),
+        waited_s=_number(stored.get("waited_s", 0.0)),
         dispersion=_number(stored["dispersion"]),
         wishes={
             Role(role): tuple((row[0], int(row[1])) for row in (_row(wish, 2) for wish in wishes))
@@ -167,11 +162,11 @@ def _memory(stored: Mapping[str, Any]) -> Memory:
     )
 
 
-def _rounded(cells: Cells) -> list[list[float]]:
+def _rounded(cells: sketch.Cells) -> list[list[float]]:
     return [[*cell[:3], round(cell[3], 4)] for cell in cells]
 
 
-def _read_cells(stored: Iterable[Iterable[Any]]) -> Cells:
+def _read_cells(stored: Iterable[Iterable[Any]]) -> sketch.Cells:
     rows = (_row(cell, 4) for cell in stored)
     return tuple((int(row[0]), int(row[1]), int(row[2]), row[3]) for row in rows)
 
@@ -214,36 +209,6 @@ def _merged(rates: Iterable[tuple[float, float, float]], now_s: float) -> Rates:
         else:
             merged.append((time_s, interval_s, arrivals))
     return tuple(merged)
-
-
-def _cells(new: Floats, cells: Cells, interval_s: float, most: int) -> Cells:
-    """Counts of before, decayed, and those of one more interval."""
-    before = demand.as_table(cells)
-    before[:, 3] *= 0.5 ** (interval_s / HALF_LIFE_S)
-    table = _summed(np.concatenate([before[before[:, 3] >= LEAST_WEIGHT], new]))
-    if len(table) > most:
-        table = demand.coarsened(table)
-    columns = (*np.round(table[:, :3]).astype(np.int64).T.tolist(), table[:, 3].tolist())
-    return tuple(zip(*columns, strict=True))
-
-
-def plausible(table: Floats) -> NDArray[np.bool_]:
-    """Which rows are lengths and counts that exist."""
-    sizes, weights = table[:, :3], table[:, 3]
-    most, least = np.array([MOST_LENGTH] * 3), np.array([1.0, 0.0, 1.0])
-    sized: NDArray[np.bool_] = np.all((sizes >= least) & (sizes <= most), axis=1)
-    return sized & (weights >= LEAST_WEIGHT) & (weights <= MOST_REQUESTS)
-
-
-def _summed(table: Floats) -> Floats:
-    """One row for each (input, cached, output), in their order, weights added up."""
-    order = np.lexsort((table[:, 2], table[:, 1], table[:, 0]))
-    ordered = table[order]
-    starts = np.ones(len(ordered), dtype=np.bool_)
-    starts[1:] = (ordered[1:, :3] != ordered[:-1, :3]).any(axis=1)
-    rows = ordered[starts]
-    rows[:, 3] = np.bincount(np.cumsum(starts) - 1, ordered[:, 3], len(rows))
-    return rows
 
 
 def _dispersion(observation: Observation, before: float, stale_after_s: float) -> float:

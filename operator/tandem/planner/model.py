@@ -107,6 +107,7 @@ class Memory:
         rates: (time s, interval s, arrivals) of past intervals, oldest first, at most an hour.
         cells: decayed length counts, (input, cached, output, weight).
         prompts: likewise of prompts that were prefilled; their answers, not known yet, are 1.
+        fresh, fresh_prompts: what came since and is not yet merged into these, for `waited_s`.
         work: (time s, interval s, uncached prompt tokens that came), as `rates`.
         dispersion: smoothed index of dispersion of arrivals.
         wishes: per role, (time s, unclamped wish) of the scale-down window, oldest first.
@@ -123,6 +124,9 @@ class Memory:
     rates: tuple[tuple[float, float, float], ...] = ()
     cells: tuple[tuple[int, int, int, float], ...] = ()
     prompts: tuple[tuple[int, int, int, float], ...] = ()
+    fresh: tuple[tuple[int, int, int, float], ...] = ()
+    fresh_prompts: tuple[tuple[int, int, int, float], ...] = ()
+    waited_s: float = 0.0
     work: tuple[tuple[float, float, float], ...] = ()
     dispersion: float = 1.0
     wishes: Mapping[Role, tuple[tuple[float, int], ...]] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from tandem.api.role import Role
-from tandem.planner import arriving, calibration, switches
+from tandem.planner import arriving, calibration, forecast, switches
 from tandem.planner import memory as memories
 from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand
 from tandem.planner.limits import Situation, limited, unknown, with_wishes
@@ -67,7 +67,8 @@ def course(
     Times of engines are learnt where the policy goes by them, or somebody else does.
     """
     policy = named(spec.policy)
-    memory = memories.remember(observation, memory, spec.behavior.stale_after_s)
+    merge_s = forecast.step_s(min(role.lead_time_s for role in spec.roles.values()))
+    memory = memories.remember(observation, memory, spec.behavior.stale_after_s, merge_s)
     if learns or policy.learns:
         memory = calibration.observed(observation, memory, spec)
     proposal = policy.decide(observation, memory, spec)
