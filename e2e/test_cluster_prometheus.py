@@ -116,7 +116,7 @@ def test_the_status_says_which_figures_are_exact_and_which_are_bounds(loaded: Wa
         told = figures(fleet)
         assert {"arrivals", "lengths", "finished", "metBoth"} <= {*told["exact"]}, told
         named = [*told["known"], *told["missing"]]
-        assert len({*named}) == len(named) == 15, told  # every figure once
+        assert len({*named}) == len(named) == 16, told  # every figure once
 
 
 def test_every_query_of_every_dashboard_has_data_after_real_load(loaded: Watched) -> None:
