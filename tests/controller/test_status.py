@@ -28,7 +28,7 @@ from tandem.controller.loop import Tick
 from tandem.controller.reasons import SAID, Reason, Trouble
 from tandem.controller.recent import Recent
 from tandem.controller.status import fleet_status, percent, should_write, written
-from tandem.planner.model import Bottleneck, Decision, Memory, Plan, RunnerUp
+from tandem.planner.model import Bottleneck, Decision, Memory, Plan, RunnerUp, Sums
 from tandem.planner.observation import (
     Figure,
     LengthCounts,
@@ -378,7 +378,12 @@ class Wild:
         quantiles = (self.number,) * 4
         return plan(
             roles={P: decision, D: replace(decision, reason=f"{self.text}!")},
-            memory=Memory(rates=((1.0, 5.0, 1e5),), cells=self.cells, dispersion=self.number),
+            memory=Memory(
+                rates=((1.0, 5.0, 1e5),),
+                cells=self.cells,
+                dispersion=self.number,
+                times={P: Sums(2.0, 1.0, 100.0)},
+            ),
             prediction=replace(PREDICTION, ttft_s=quantiles, tpot_s=quantiles),
             runner_up=RunnerUp(replicas=pair(1, 1), reason=self.text),
         )

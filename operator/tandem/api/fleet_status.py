@@ -14,6 +14,7 @@ from tandem.api.base import ApiModel
 from tandem.api.condition import Condition
 from tandem.api.cut import Name, Phrase
 from tandem.api.decision_status import MOST_CHANGES, ChangeStatus, DecisionStatus, Replicas
+from tandem.api.model_status import ModelStatus
 from tandem.api.policy_names import BOTTLENECKS
 from tandem.api.quantity import PATTERN as QUANTITY
 from tandem.api.scalars import OneOf, Text
@@ -199,6 +200,9 @@ class FleetStatus(ApiModel):
 
     bottleneck: Annotated[str, OneOf(BOTTLENECKS)] | None = None
     """Which stage gives way first when load grows."""
+
+    model: ModelStatus | None = None
+    """What was learnt of the engines: how long their work takes, and how far that is believed."""
 
     cost: CostStatus | None = None
     """What the fleet costs; where prices are known."""

@@ -23,7 +23,7 @@ from tandem.api.fleet_status import (
     SloStatus,
 )
 from tandem.api.role import Role
-from tandem.controller import decision, inputs
+from tandem.controller import decision, inputs, learnt
 from tandem.controller.conditions import Look, conditions
 from tandem.controller.figures import exactness
 from tandem.controller.loop import Tick
@@ -131,6 +131,7 @@ def _seen(look: Look, told: FleetStatus, spec: FleetSpec | None) -> dict[str, An
         "ratio": RatioStatus(current=_ratio(ready), optimal=_ratio(wishes)),
         "slo": _slo(fleet, seen, plan.prediction, look.recent),
         "bottleneck": plan.bottleneck.value,
+        "model": learnt.of(plan.memory, spec),
         "cost": _cost(seen, plan, spec),
         "last_decision": decision.of(seen, plan, look.now),
         "history": decision.history(tick.changes, told.history, look.now),

@@ -46,7 +46,7 @@ def alerts() -> Iterator[Alert]:
     yield _burn("TandemFastBurn", slo.FAST, Severity.CRITICAL)
     yield _burn("TandemSteadyBurn", slo.STEADY, Severity.CRITICAL)
     yield _burn("TandemSlowBurn", slo.SLOW, Severity.WARNING)
-    yield from (_at_limit(), _model_off(), _flapping(), _kv_expires())
+    yield from (_at_limit(), _model_off(), _untrusted(), _flapping(), _kv_expires())
     yield from (_not_ready(), _no_capacity(), _stale(), _invalid(), _ticks_fail(), _down())
 
 
@@ -92,6 +92,21 @@ def _model_off() -> Alert:
         description=f"The prediction of {_WHO} is {_SHARE} of the requests too good.",
         runbook="If desired pods are missing, mend that first. Else the EngineProfile does not "
         "fit the engine: measure it anew on the accelerators in use, with the engine's flags.",
+    )
+
+
+def _untrusted() -> Alert:
+    return Alert(
+        name="TandemModelUntrusted",
+        promql=_condition("ModelTrusted"),
+        lasts="10m",
+        severity=Severity.WARNING,
+        summary=f"The model of {_WHO} is set aside.",
+        description=f"For 10 minutes replicas of {_WHO} have gone by bands of use, for users get "
+        "something else than the model says.",
+        runbook="status.model tells what was learnt of the engines against their EngineProfile, and of "
+        "which role. A profile of other engines, flags or accelerators has to be measured anew; "
+        "else look for pods that are slower than the others.",
     )
 
 

@@ -56,8 +56,8 @@ def resource(profile: EngineProfile) -> Resource:
         spec=EngineProfileSpec(
             model=profile.model,
             accelerator=_accelerator(profile),
-            prefill=_prefill_cost(profile.prefill),
-            decode=_decode_cost(profile.decode),
+            prefill=prefill_cost(profile.prefill),
+            decode=decode_cost(profile.decode),
             kv=engine_costs.KvCache(
                 bytes_per_token=profile.kv.bytes_per_token,
                 capacity_tokens=profile.kv.capacity_tokens,
@@ -104,7 +104,8 @@ def _prefill(cost: engine_costs.PrefillCost) -> PrefillCost:
     )
 
 
-def _prefill_cost(cost: PrefillCost) -> engine_costs.PrefillCost:
+def prefill_cost(cost: PrefillCost) -> engine_costs.PrefillCost:
+    """What a resource says of prefill."""
     return engine_costs.PrefillCost(
         a_seconds=cost.a_s,
         b_seconds_per_token=cost.b_s_per_token,
@@ -120,7 +121,8 @@ def _decode(cost: engine_costs.DecodeCost) -> DecodeCost:
     )
 
 
-def _decode_cost(cost: DecodeCost) -> engine_costs.DecodeCost:
+def decode_cost(cost: DecodeCost) -> engine_costs.DecodeCost:
+    """What a resource says of decode."""
     return engine_costs.DecodeCost(
         alpha_seconds=cost.alpha_s,
         beta_seconds_per_sequence=cost.beta_s_per_sequence,
