@@ -39,6 +39,15 @@ def test_tokens_that_wait_more_than_before_came_too_but_not_those_of_the_first_l
     assert [row[2] for row in remembered(*looks).work] == [100_000.0, 110_000.0, 70_000.0]
 
 
+def test_where_nobody_tells_of_prompts_no_tokens_came_that_one_knows_of() -> None:
+    none = Missing("the gateway is away")
+    looks = [observation(at_s) for at_s in (5.0, 10.0, 15.0)]
+    looks[1] = replace(looks[1], traffic=replace(looks[1].traffic, lengths=none, prompts=none))
+    memory = remembered(*looks)
+    assert [row[0] for row in memory.rates] == [5.0, 10.0, 15.0]
+    assert [row[0] for row in memory.work] == [5.0, 15.0]
+
+
 def test_arrivals_are_dated_by_when_they_were_true() -> None:
     look = observation(100.0, rate_rps=Figure(50.0, age_s=15.0))
 

@@ -70,16 +70,18 @@ def _after(
 ) -> Memory:
     """With the figures of one more interval."""
     traffic, interval_s = observation.traffic, observation.traffic.interval_s
-    ended, prompts = (sketch.believed(c) for c in (traffic.lengths, arriving.prefilled(traffic)))
+    counted = arriving.prefilled(traffic)
+    ended, prompts = sketch.believed(traffic.lengths), sketch.believed(counted)
     arrivals = usable(traffic.arrivals, MOST_RATE_RPS * interval_s, stale_after_s)
     queued = usable(traffic.queued_tokens, MOST_TOKENS, stale_after_s)
     queued_tokens = memory.queued_tokens if isinstance(queued, Missing) else queued
-    tokens = _prompt_tokens(prompts, queued_tokens, memory)
+    unknown = next((each for each in (arrivals, counted) if isinstance(each, Missing)), None)
+    tokens = unknown or _prompt_tokens(prompts, queued_tokens, memory)
     memory = sketch.learnt(memory, ended, prompts, interval_s, merge_s)
     return replace(
         memory,
         rates=_rows(observation, memory.rates, arrivals),
-        work=_rows(observation, memory.work, arrivals if isinstance(arrivals, Missing) else tokens),
+        work=_rows(observation, memory.work, tokens),
         queued_tokens=queued_tokens,
         dispersion=_dispersion(observation, memory.dispersion, stale_after_s),
     )

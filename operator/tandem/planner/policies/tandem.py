@@ -21,18 +21,17 @@ faster than pods start and nothing like it was seen within the hour: only a floo
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 from tandem.api.role import Role
-from tandem.planner import arriving, bands, evidence, feedback
+from tandem.planner import arriving, bands, evidence, feedback, streams
 from tandem.planner import trust as trusts
 from tandem.planner.calibration import calibrated
 from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, LengthMix
 from tandem.planner.evidence import Need
 from tandem.planner.feedback import Ease
 from tandem.planner.forecast import FRESH, Forecast, forecast
-from tandem.planner.memory import Rates
 from tandem.planner.model import Memory
 from tandem.planner.observation import Observation
 from tandem.planner.playback import Rule
@@ -83,15 +82,6 @@ PARAMETERS = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
-    """What came in intervals, how much of it a request is, and variance over mean of its amount."""
-
-    rows: Rates
-    a_request: float = 1.0
-    dispersion: float
-
-
 def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposal:
     """The pair for what will come; as it is while nothing is known of arrivals or lengths."""
     spec = calibrated(spec, memory)
@@ -110,11 +100,7 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
     unreachable = 1 - tandem.attainment(UNLIMITED, UNLIMITED)
     lasts_s = spec.slo.ttft_s + lengths.mean_output * spec.slo.tpot_s
     ease = feedback.observed(ease, observation, spec, unreachable, lasts_s)
-    strict = replace(ease, doublings=min(ease.doublings, DECODE_EASE))
-    specs = {
-        Role.PREFILL: feedback.eased(spec, ease, unreachable),
-        Role.DECODE: feedback.eased(spec, strict, unreachable),
-    }
+    specs = _eased(spec, ease, unreachable)
     starts = _is_starting(observation, memory, spec)
     growth = ease.growth * trust.widening * (1 + parameter(spec, PARAMETERS, "headroom"))
     sizings = _sizings(expected, lengths, memory, specs, growth=growth, sure_only=starts)
@@ -122,27 +108,46 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
         Role.PREFILL: evidence.backlog(observation, spec, tandem),
         Role.DECODE: evidence.residents(observation, spec, tandem),
     }
+    rules = {str(role): each.rule for role, each in expected.items()}
+    proposal = replace(
+        _proposal(observation, expected, sizings, needs, starts=starts),
+        goal=specs[Role.PREFILL].slo.attainment,
+        hold_s=HOLD * _lead_s(spec),
+        facts=state.facts(ease=ease, trust=trust, window=window, **rules),
+    )
+    return bands.instead(proposal, observation, spec, why) if (why := trust.why_not) else proposal
+
+
+def _eased(spec: FleetSpec, ease: Ease, unreachable: float) -> Mapping[Role, FleetSpec]:
+    """What each role is sized for."""
+    strict = replace(ease, doublings=min(ease.doublings, DECODE_EASE))
+    return {
+        Role.PREFILL: feedback.eased(spec, ease, unreachable),
+        Role.DECODE: feedback.eased(spec, strict, unreachable),
+    }
+
+
+def _proposal(
+    observation: Observation,
+    expected: Mapping[Role, Forecast],
+    sizings: Mapping[Role, Sizing],
+    needs: Mapping[Role, Need],
+    *,
+    starts: bool,
+) -> Proposal:
+    """Each role as it is sized for its own rate, or as the present needs it; a start takes none."""
     least = {
         role: max(need.replicas, current(observation, role) if starts else 0)
         for role, need in needs.items()
     }
-    proposal = Proposal(
+    return Proposal(
         wishes={role: max(sizings[role].replicas[role], least[role]) for role in Role},
         ideal={role: max(sizings[role].ideal[role], least[role]) for role in Role},
         reasons={role: _reason(expected[role], sizings[role], needs[role], role) for role in Role},
         notes=_notes(sizings[Role.PREFILL], starts=starts),
         runner_up=sizings[Role.PREFILL].runner_up,
-        goal=specs[Role.PREFILL].slo.attainment,
-        hold_s=HOLD * _lead_s(spec),
-        facts=state.facts(
-            ease=ease,
-            trust=trust,
-            window=window,
-            **{str(role): each.rule for role, each in expected.items()},
-        ),
         expected=expected,
     )
-    return bands.instead(proposal, observation, spec, why) if (why := trust.why_not) else proposal
 
 
 def _expected(
@@ -150,9 +155,9 @@ def _expected(
 ) -> Mapping[Role, Forecast] | None:
     """The forecast at each role's lead time, in requests a second; None before arrivals were seen."""
     age_s = max(now_s - memory.rates[-1][0], 0.0) if memory.rates else 0.0
-    streams = _streams(memory, lengths)
+    told = streams.of(memory, lengths)
     expected: dict[Role, Forecast] = {}
-    for role, stream in streams.items():
+    for role, stream in told.items():
         found = forecast(
             stream.rows,
             window_s=WINDOW * _lead_s(spec),
@@ -167,20 +172,6 @@ def _expected(
             return None
         expected[role] = found.per(stream.a_request)
     return expected
-
-
-def _streams(memory: Memory, lengths: LengthMix) -> Mapping[Role, Stream]:
-    """What is forecast for each role: prompt tokens, whose number a request may move, and requests."""
-    dispersion = min(memory.dispersion, MOST_ARRIVAL_CA2)
-    requests = Stream(rows=memory.rates, dispersion=dispersion)
-    if not memory.work:
-        return dict.fromkeys(Role, requests)
-    new = lengths.input_tokens - lengths.cached_tokens
-    mean = lengths.mean_new
-    varied = float(lengths.weights @ new**2) / mean**2 - 1
-    # of a sum of random sizes: V[N] E[S]² + E[N] V[S] over E[N] E[S]
-    tokens = Stream(rows=memory.work, a_request=mean, dispersion=(dispersion + varied) * mean)
-    return {Role.PREFILL: tokens, Role.DECODE: requests}
 
 
 def _sizings(
