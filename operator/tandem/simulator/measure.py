@@ -2,12 +2,14 @@
 
 from array import array
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Mapping
 from math import ceil
 from typing import Final
 
 import numpy as np
 
+from tandem.planner.lengths import representative
 from tandem.simulator.flight import Flight, Outcome
 from tandem.simulator.recorder import OUTCOMES, Recorder
 from tandem.simulator.summaries import Gaps
@@ -30,7 +32,7 @@ class Measurements:
         self.first_tokens = 0  # that decode pods emitted
         self.ended = Recorder()
         self.arrivals_s = array("d")
-        self.prompts: list[tuple[int, int]] = []  # input and cached tokens, prefilled since a look
+        self._prompts: Counter[Cell] = Counter()  # prefilled since the last scrape
         self._mean_output_tokens = 0.0  # 0 before the first answer
 
     @property
@@ -48,13 +50,14 @@ class Measurements:
         self.arrivals_s.append(arrival_s)
 
     def prefilled(self, flight: Flight) -> None:
-        """A prompt is there."""
-        self.prompts.append((flight.route.input_tokens, flight.cached_tokens))
+        """A prompt is there; how long its answer will be is not known yet."""
+        inputs = representative(flight.route.input_tokens)
+        self._prompts[inputs, representative(flight.cached_tokens), 1] += 1
 
-    def taken(self) -> list[tuple[int, int]]:
-        """Prompts since the last time."""
-        taken, self.prompts = self.prompts, []
-        return taken
+    def prompts(self) -> Mapping[Cell, int]:
+        """Prompts that were prefilled since this was asked last, by length bucket."""
+        prompts, self._prompts = self._prompts, Counter()
+        return prompts
 
     def record(self, flight: Flight, outcome: Outcome) -> None:
         """A request ended, whatever became of it."""

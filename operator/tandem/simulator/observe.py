@@ -52,7 +52,7 @@ class Observer:
             arrivals=self._figure(arrivals),
             dispersion=too_few if dispersion is None else self._figure(dispersion),
             lengths=LengthCounts(cells=cells(_lengths(ended))),
-            prompts=LengthCounts(cells=cells(Counter(_cell((*p, 1)) for p in measured.taken()))),
+            prompts=LengthCounts(cells=cells(measured.prompts())),
             finished=self._figure(len(ended.positions)),
             met_ttft=self._figure(met_ttft.sum()),
             met_tpot=self._figure(met_tpot.sum()),
