@@ -19,6 +19,7 @@ _WINDOW_S = 120
 _LEAST_COUNTS = 10
 _FIRST_OUTPUT_TOKENS: Final = 256.0
 _MEMORY: Final = 0.95
+_MOST_NEW: Final = 10_000  # numbers that wait
 _FINISHED: Final = OUTCOMES.index(Outcome.FINISHED)
 
 Cell = tuple[int, int, int]  # input, cached and output tokens
@@ -33,6 +34,7 @@ class Measurements:
         self.ended = Recorder()
         self.arrivals_s = array("d")
         self._prompts: Counter[Cell] = Counter()  # prefilled since the last scrape
+        self._new: list[int] = []  # input and cached tokens of those that are not counted yet
         self._mean_output_tokens = 0.0  # 0 before the first answer
 
     @property
@@ -50,14 +52,24 @@ class Measurements:
         self.arrivals_s.append(arrival_s)
 
     def prefilled(self, flight: Flight) -> None:
-        """A prompt is there; how long its answer will be is not known yet."""
-        inputs = representative(flight.route.input_tokens)
-        self._prompts[inputs, representative(flight.cached_tokens), 1] += 1
+        """A prompt is there."""
+        new = self._new
+        new.append(flight.route.input_tokens)
+        new.append(flight.cached_tokens)
+        if len(new) >= _MOST_NEW:
+            self._count()
 
     def prompts(self) -> Mapping[Cell, int]:
-        """Prompts that were prefilled since this was asked last, by length bucket."""
+        """Prompts that were prefilled since this was asked last, by length bucket; outputs, not known yet, are 1."""
+        self._count()
         prompts, self._prompts = self._prompts, Counter()
         return prompts
+
+    def _count(self) -> None:
+        """Put what is new into buckets: many at once, for it takes longer than to note it."""
+        new, self._new = self._new, []
+        for (inputs, cached), count in Counter(zip(new[::2], new[1::2], strict=True)).items():
+            self._prompts[representative(inputs), representative(cached), 1] += count
 
     def record(self, flight: Flight, outcome: Outcome) -> None:
         """A request ended, whatever became of it."""
