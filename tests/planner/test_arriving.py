@@ -74,9 +74,9 @@ def test_prompts_of_requests_that_ended_stand_in_where_nobody_tells_of_prompts()
 def test_tokens_that_came_are_those_that_were_prefilled_and_those_that_wait_more() -> None:
     table = as_table(((1000, 600, 1, 3.0),))
     none = as_table(())
-    assert arriving.prompt_tokens(table, 0.0, none) == pytest.approx(1200)
-    assert arriving.prompt_tokens(table, 5000.0, none) == pytest.approx(3200), "40 % is not cached"
-    assert arriving.prompt_tokens(table, -2000.0, none) == pytest.approx(400)
-    assert arriving.prompt_tokens(table, -1e9, none) == 0.0
-    assert arriving.prompt_tokens(none, 1000.0, none) == pytest.approx(1000)
-    assert arriving.prompt_tokens(none, 1000.0, as_table(((10, 5, 1, 1.0),))) == pytest.approx(500)
+    assert arriving.prompt_tokens(table, 0.0, ()) == pytest.approx(1200)
+    assert arriving.prompt_tokens(table, 5000.0, ()) == pytest.approx(3200), "40 % is not cached"
+    assert arriving.prompt_tokens(table, -2000.0, ()) == pytest.approx(400)
+    assert arriving.prompt_tokens(table, -1e9, ()) == 0.0
+    assert arriving.prompt_tokens(none, 1000.0, ()) == pytest.approx(1000)
+    assert arriving.prompt_tokens(none, 1000.0, ((10, 5, 1, 1.0),)) == pytest.approx(500)

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from tandem.planner.demand import as_table
 from tandem.planner.memory import from_json, to_json
 from tandem.planner.model import Memory
+from tandem.planner.observation import Cells
 from tandem.planner.sketch import (
     HALF_LIFE_S,
     MATTERS,
     MOST_CELLS,
     MOST_PROMPTS,
-    Cells,
     as_cells,
     learnt,
 )

@@ -4,6 +4,7 @@ Direct scrapes and Prometheus differ in how they come by a `Look`; what becomes 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from tandem.api.role import Role
 from tandem.cluster import series
@@ -45,7 +46,7 @@ class Meter:
         kv_usage = {role: _mean(looks, self._names.kv_usage) for role, looks in seen.items()}
         growth = self._counts.grown(gateways)
         if isinstance(growth, Missing):
-            return _silent(growth, running, kv_usage)
+            return replace(Traffic.untold(growth), running=running, kv_usage=kv_usage)
         utilisation = {
             Role.PREFILL: self._prefill_use(growth, len(seen[Role.PREFILL])),
             Role.DECODE: self._decode_use(running[Role.DECODE]),
@@ -126,10 +127,10 @@ def _traffic(
         interval_s=growth.interval_s,
         arrivals=counted(growth.totals[series.ARRIVALS]),
         dispersion=_dispersion(growth),
-        lengths=_counts(growth.cells),
+        lengths=LengthCounts.of(growth.cells),
         prompts=NO_PROMPTS
         if growth.cells and not growth.tells_prompts
-        else _counts(growth.prompts),
+        else LengthCounts.of(growth.prompts),
         finished=counted(sum(met.values())),
         met_ttft=counted(met["met", "met"] + met["met", "missed"]),
         met_tpot=counted(met["met", "met"] + met["missed", "met"]),
@@ -144,10 +145,6 @@ def _traffic(
         utilisation=utilisation,
         in_flight=dict(growth.in_flight),
     )
-
-
-def _counts(cells: Mapping[tuple[int, int, int], float]) -> LengthCounts:
-    return LengthCounts(cells=tuple((*cell, count) for cell, count in sorted(cells.items())))
 
 
 def _dispersion(growth: Growth) -> Reading:
@@ -169,26 +166,3 @@ def _gauge(growth: Growth, name: str) -> Reading:
     if name in growth.gauges:
         return Figure(growth.gauges[name], growth.age_s)
     return Missing(f"the gateway does not export {name}")
-
-
-def _silent(
-    why: Missing, running: Mapping[Role, Reading], kv_usage: Mapping[Role, Reading]
-) -> Traffic:
-    """What is left to say when what the gateway counted is not known."""
-    return Traffic(
-        arrivals=why,
-        dispersion=why,
-        lengths=why,
-        prompts=why,
-        finished=why,
-        met_ttft=why,
-        met_tpot=why,
-        met_both=why,
-        ttft_s=why,
-        tpot_s=why,
-        output_tokens=why,
-        queued_requests=why,
-        queued_tokens=why,
-        running=running,
-        kv_usage=kv_usage,
-    )

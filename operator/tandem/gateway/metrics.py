@@ -108,12 +108,11 @@ class GatewayMetrics:
 
     def prompt(self, input_tokens: int, cached_tokens: int) -> None:
         """Lengths of a prompt that was prefilled, also one that has to be once more."""
-        self._prompts.add(*(str(representative(n)) for n in (input_tokens, cached_tokens)))
+        self._prompts.add(*_buckets(input_tokens, cached_tokens))
 
     def lengths(self, input_tokens: int, cached_tokens: int, output_tokens: int) -> None:
         """Lengths of a request that got at least one token."""
-        cell = (input_tokens, cached_tokens, output_tokens)
-        self._lengths.add(*(str(representative(tokens)) for tokens in cell))
+        self._lengths.add(*_buckets(input_tokens, cached_tokens, output_tokens))
 
     def render(self) -> bytes:
         """The /metrics page."""
@@ -210,6 +209,10 @@ class Live(Collector):
                     pinned.add_metric((load.pod.name,), len(load.pinned))
         yield flight
         yield pinned
+
+
+def _buckets(*lengths: int) -> Iterator[str]:
+    return (str(representative(tokens)) for tokens in lengths)
 
 
 def _met(met: bool) -> str:  # noqa: FBT001 - the word for a truth value

@@ -13,10 +13,10 @@ Source: this project, docs/decisions/0015.
 
 import numpy as np
 
-from tandem.planner.demand import Cells, Floats, LengthMix, as_table, coarsened, from_cells, mix
+from tandem.planner.demand import Floats, LengthMix, as_table, coarsened, from_cells, mix
 from tandem.planner.identity import by_identity
 from tandem.planner.model import Memory
-from tandem.planner.observation import LengthCounts, Missing, Traffic
+from tandem.planner.observation import Cells, LengthCounts, Missing, Traffic
 
 STRATA = 2.0  # a doubling
 ANSWERS = np.array([0.1, 0.35, 0.65, 0.9])  # quantiles that stand for all answers
@@ -33,13 +33,12 @@ def prefilled(traffic: Traffic) -> LengthCounts | Missing:
     return traffic.lengths if isinstance(traffic.prompts, Missing) else traffic.prompts
 
 
-def prompt_tokens(table: Floats, more_queued: float, known: Floats) -> float:
+def prompt_tokens(table: Floats, more_queued: float, known: Cells) -> float:
     """Uncached tokens that came with the prompts of an interval, given how many more tokens wait after it.
 
-    `table` are prompts that were prefilled, `known` those of before, as cells: they tell what is cached.
+    `table` are prompts that were prefilled, `known` those of before: they tell what is cached.
     """
-    inputs, new = _weighed_tokens(known if len(known) else table)
-    uncached = new / inputs if inputs else 1.0
+    uncached = _uncached_of(known) if known else _uncached(table)
     return max(0.0, _weighed_tokens(table)[1] + more_queued * uncached)
 
 
@@ -79,6 +78,17 @@ def _with_answers(prompts: Floats, ended: Floats) -> Floats:
 def _strata(table: Floats) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     new = np.maximum(table[:, 0] - table[:, 1], 1.0)
     return (np.log2(new) * STRATA).astype(np.int64)
+
+
+def _uncached(table: Floats) -> float:
+    """Share of the input tokens that must be computed; all where there is no prompt."""
+    inputs, new = _weighed_tokens(table)
+    return new / inputs if inputs else 1.0
+
+
+@by_identity
+def _uncached_of(prompts: Cells) -> float:
+    return _uncached(as_table(prompts))
 
 
 def _weighed_tokens(table: Floats) -> tuple[float, float]:

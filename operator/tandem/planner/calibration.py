@@ -29,9 +29,10 @@ from tandem.perf.engine_profile import DecodeCost, EngineProfile, PrefillCost
 from tandem.planner import arriving, terms
 from tandem.planner.demand import Floats
 from tandem.planner.model import Memory, Sums, Terms
-from tandem.planner.observation import Figure, Missing, Observation
+from tandem.planner.observation import Cells, Figure, Missing, Observation
+from tandem.planner.queueing import prefill
 from tandem.planner.readings import MOST_INTERVAL_S, MOST_REQUESTS, MOST_SHARE, usable
-from tandem.planner.sketch import Cells, believed
+from tandem.planner.sketch import believed
 from tandem.planner.spec import FleetSpec
 from tandem.planner.terms import BELIEVED, PRIOR_REQUESTS, Factors
 
@@ -78,18 +79,7 @@ def mean_factor(memory: Memory, role: Role) -> tuple[float, float]:
 def calibrated(spec: FleetSpec, memory: Memory) -> FleetSpec:
     """The fleet with the times that its engines were seen to take."""
     by_prefill, by_decode = factor(memory), terms.factors(memory.terms)
-    roles = {
-        role: replace(
-            row,
-            profile=scaled(row.profile, by_prefill, by_decode),
-            pools=tuple(
-                replace(pool, profile=scaled(pool.profile, by_prefill, by_decode))
-                for pool in row.pools
-            ),
-        )
-        for role, row in spec.roles.items()
-    }
-    return replace(spec, roles=roles)
+    return spec.with_engines(lambda profile: scaled(profile, by_prefill, by_decode))
 
 
 def scaled(profile: EngineProfile, by_prefill: float, by_decode: Factors) -> EngineProfile:
@@ -187,14 +177,7 @@ def _prefill(observation: Observation, spec: FleetSpec) -> Sums | None:
 def _prompts_s(prompts: Floats, profile: EngineProfile) -> float:
     """Of all prompts, each alone in chunks of the engine's budget."""
     inputs, cached, _, weights = prompts.T
-    known = np.minimum(cached, inputs - 1)
-    new, cost = inputs - known, profile.prefill
-    seconds = (
-        np.ceil(new / profile.batch_tokens) * cost.a_s
-        + cost.b_s_per_token * new
-        + cost.c_s_per_token2 * (inputs**2 - known**2)
-    )
-    return float(weights @ seconds)
+    return float(weights @ prefill.service_s(profile, inputs, np.minimum(cached, inputs - 1)))
 
 
 def _terms(observation: Observation, memory: Memory, spec: FleetSpec) -> Terms:

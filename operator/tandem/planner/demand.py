@@ -19,7 +19,6 @@ from tandem.planner.identity import by_identity
 
 Floats = NDArray[np.float64]
 Cell = tuple[float, float, float, float]
-Cells = tuple[Cell, ...]
 MOST_POINTS = 256  # of a mix; twice as many double the time of a prediction and move it by < 1 %
 BUCKETS = (  # a doubling of (uncached input, input, output), each coarser than the one before
     (8, 8, 8),
@@ -174,7 +173,7 @@ def of_classes(
 
 
 @by_identity
-def from_cells(cells: Cells) -> LengthMix | None:
+def from_cells(cells: tuple[Cell, ...]) -> LengthMix | None:
     """The mix of (input, cached, output, weight) cells; None when they weigh nothing."""
     table = as_table(cells)
     table = table[table[:, 3] > 0]

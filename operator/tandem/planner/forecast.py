@@ -54,15 +54,8 @@ class Forecast:
 
     def per(self, amount: float) -> "Forecast":
         """In requests a second, where rows count something of which a request has so much; but for the rule."""
-        rates = (self.level_rps, self.sure_rps, self.rate_rps, self.reserve_rps)
-        level_rps, sure_rps, rate_rps, reserve_rps = (rate / amount for rate in rates)
-        return replace(
-            self,
-            level_rps=level_rps,
-            sure_rps=sure_rps,
-            rate_rps=rate_rps,
-            reserve_rps=reserve_rps,
-        )
+        rates = ("level_rps", "sure_rps", "rate_rps", "reserve_rps")
+        return replace(self, **{rate: getattr(self, rate) / amount for rate in rates})
 
 
 def forecast(

@@ -3,16 +3,15 @@
 from collections.abc import Iterator
 from math import isfinite
 
-import numpy as np
-
 from tandem.api.role import Role
 from tandem.planner import calibration
-from tandem.planner.demand import Floats, LengthMix
+from tandem.planner.demand import LengthMix
 from tandem.planner.explanation import Input, Lengths, RoleState, State, figures
 from tandem.planner.figures import readings
 from tandem.planner.model import Memory
 from tandem.planner.observation import Figure, Missing, Observation, Reading
 from tandem.planner.plan import Course, recent, recent_rps
+from tandem.planner.prediction import weighted_quantile
 from tandem.planner.readings import (
     MOST_DISPERSION,
     MOST_INTERVAL_S,
@@ -62,8 +61,8 @@ def lengths(mix: LengthMix, memory: Memory | None = None) -> Lengths:
         input_mean=_told(mix.mean_input),
         cached_mean=_told(mix.mean_input - mix.mean_new),
         output_mean=_told(mix.mean_output),
-        input_p95=_told(_tail(mix.input_tokens, mix.weights)),
-        output_p95=_told(_tail(mix.output_tokens, mix.weights)),
+        input_p95=_told(weighted_quantile(mix.input_tokens, mix.weights, TAIL)),
+        output_p95=_told(weighted_quantile(mix.output_tokens, mix.weights, TAIL)),
         requests=None if memory is None else figures(sum(cell[3] for cell in memory.cells)),
     )
 
@@ -92,10 +91,6 @@ def _role(found: Course, role: Role) -> RoleState:
         reserve_rps=None if expected is None else figures(expected.reserve_rps),
         lead_times_seen=None if expected is None else figures(expected.samples),
     )
-
-
-def _tail(values: Floats, weights: Floats) -> float:
-    return float(np.quantile(values, TAIL, weights=weights, method="inverted_cdf"))
 
 
 def _told(value: float) -> float:

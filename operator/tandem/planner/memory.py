@@ -13,10 +13,10 @@ from math import exp, isfinite
 from typing import Any
 
 from tandem.api.role import Role
-from tandem.planner import arriving, demand, sketch
+from tandem.planner import arriving, sketch
 from tandem.planner.demand import Floats
 from tandem.planner.model import Memory, Sums, Terms
-from tandem.planner.observation import Missing, Observation
+from tandem.planner.observation import Cells, Missing, Observation
 from tandem.planner.readings import (
     MOST_DISPERSION,
     MOST_INTERVAL_S,
@@ -91,7 +91,7 @@ def _prompt_tokens(prompts: Floats, queued_tokens: float | None, memory: Memory)
     """Uncached tokens that came; of those that waited at the first look nobody knows when."""
     before = memory.queued_tokens
     more = 0.0 if queued_tokens is None or before is None else queued_tokens - before
-    return arriving.prompt_tokens(prompts, more, demand.as_table(memory.prompts))
+    return arriving.prompt_tokens(prompts, more, memory.prompts)
 
 
 def _was_seen(observation: Observation, memory: Memory) -> bool:
@@ -164,11 +164,11 @@ def _memory(stored: Mapping[str, Any]) -> Memory:
     )
 
 
-def _rounded(cells: sketch.Cells) -> list[list[float]]:
+def _rounded(cells: Cells) -> list[list[float]]:
     return [[*cell[:3], round(cell[3], 4)] for cell in cells]
 
 
-def _read_cells(stored: Iterable[Iterable[Any]]) -> sketch.Cells:
+def _read_cells(stored: Iterable[Iterable[Any]]) -> Cells:
     rows = (_row(cell, 4) for cell in stored)
     return tuple((int(row[0]), int(row[1]), int(row[2]), row[3]) for row in rows)
 

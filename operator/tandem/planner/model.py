@@ -6,6 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from tandem.api.role import Role
+from tandem.planner.observation import Cells
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
 
@@ -122,10 +123,10 @@ class Memory:
 
     started_s: float | None = None
     rates: tuple[tuple[float, float, float], ...] = ()
-    cells: tuple[tuple[int, int, int, float], ...] = ()
-    prompts: tuple[tuple[int, int, int, float], ...] = ()
-    fresh: tuple[tuple[int, int, int, float], ...] = ()
-    fresh_prompts: tuple[tuple[int, int, int, float], ...] = ()
+    cells: Cells = ()
+    prompts: Cells = ()
+    fresh: Cells = ()
+    fresh_prompts: Cells = ()
     waited_s: float = 0.0
     work: tuple[tuple[float, float, float], ...] = ()
     dispersion: float = 1.0

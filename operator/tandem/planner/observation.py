@@ -28,6 +28,7 @@ class Missing:
 
 Reading = Figure | Missing
 NEVER_READ = Missing("never read")
+Cells = tuple[tuple[int, int, int, float], ...]  # input, cached and output tokens, and how many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,12 @@ class LengthCounts:
     Lengths are those of the bucket's representative (`planner.lengths`), not of single requests.
     """
 
-    cells: tuple[tuple[int, int, int, float], ...] = ()
+    cells: Cells = ()
+
+    @classmethod
+    def of(cls, counts: Mapping[tuple[int, int, int], float]) -> "LengthCounts":
+        """Of how many requests had each of some lengths."""
+        return cls(cells=tuple((*cell, float(count)) for cell, count in sorted(counts.items())))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +86,25 @@ class Traffic:
     kv_usage: Mapping[Role, Reading] = field(default_factory=dict)
     utilisation: Mapping[Role, Reading] = field(default_factory=dict)
     in_flight: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def untold(cls, why: Missing) -> "Traffic":
+        """Where nobody tells anything; of roles and pods nothing is said."""
+        return cls(
+            arrivals=why,
+            dispersion=why,
+            lengths=why,
+            prompts=why,
+            finished=why,
+            met_ttft=why,
+            met_tpot=why,
+            met_both=why,
+            ttft_s=why,
+            tpot_s=why,
+            output_tokens=why,
+            queued_requests=why,
+            queued_tokens=why,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -135,10 +135,9 @@ def _aim(
     asked, reach = staircase.shares_of(tandem), tandem.attainments(UNLIMITED, UNLIMITED)
     if infeasible is None:
         return tandem, np.minimum(asked, reach - spare * (1 - asked))
-    if not isfinite(
-        infeasible.ttft_s
-    ):  # no pods help a domain's link that is too slow: the rest must not lack too
-        unshared = _without_domain(spec)
+    if not isfinite(infeasible.ttft_s):
+        # no pods help a domain's link that is too slow: the rest must not lack too
+        unshared = spec.with_engines(_unshared)
         tandem = Tandem(tandem.demand, unshared)
         return _aim(tandem, unshared, idle_limit(tandem), spare)
     lacking = reach < asked
@@ -149,20 +148,8 @@ def _aim(
     return tandem, np.where(lacking, nearest, np.minimum(asked, reach - spare * (1 - asked)))
 
 
-def _without_domain(spec: FleetSpec) -> FleetSpec:
-    """The fleet with links that share nothing."""
-    roles = {
-        role: replace(
-            row,
-            profile=_unshared(row.profile),
-            pools=tuple(replace(pool, profile=_unshared(pool.profile)) for pool in row.pools),
-        )
-        for role, row in spec.roles.items()
-    }
-    return replace(spec, roles=roles)
-
-
 def _unshared(profile: EngineProfile) -> EngineProfile:
+    """An engine whose link shares nothing."""
     return replace(profile, transfer=replace(profile.transfer, domain_bytes_per_s=0.0))
 
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from tandem.planner import demand
 from tandem.planner.demand import Floats
+from tandem.planner.identity import by_identity
 from tandem.planner.model import Memory
-from tandem.planner.observation import LengthCounts, Missing
+from tandem.planner.observation import Cells, LengthCounts, Missing
 from tandem.planner.readings import MOST_LENGTH, MOST_REQUESTS
 
 HALF_LIFE_S = 600.0  # long enough for a mix, short enough for a new prompt template
@@ -21,15 +22,15 @@ MOST_CELLS, MOST_PROMPTS = 768, 256
 LEAST_WEIGHT = 1e-3  # of a cell, in requests; lighter ones are forgotten
 MATTERS = 0.1  # new requests of those known
 
-Cells = tuple[tuple[int, int, int, float], ...]
 
-
+@by_identity
 def believed(lengths: LengthCounts | Missing) -> Floats:
     """Rows (input, cached, output, requests) that can be; none where nobody tells."""
     if isinstance(lengths, Missing):
         return np.empty((0, 4))
     table = demand.as_table(lengths.cells)
     possible: Floats = table[plausible(table)]
+    possible.flags.writeable = False
     return possible
 
 
@@ -68,11 +69,14 @@ def as_cells(table: Floats) -> Cells:
 
 def _matters(fresh: Cells, fresh_prompts: Cells, memory: Memory) -> bool:
     pairs = (fresh, memory.cells), (fresh_prompts, memory.prompts)
-    return any(_requests(new) > MATTERS * _requests(known) for new, known in pairs)
+    return any(_requests(new) > MATTERS * _known(known) for new, known in pairs)
 
 
 def _requests(cells: Cells) -> float:
     return sum(cell[3] for cell in cells)
+
+
+_known = by_identity(_requests)  # of what stands for many looks
 
 
 def _merged(cells: Cells, fresh: Cells, waited_s: float, most: int) -> Cells:

@@ -1,6 +1,6 @@
 """What the planner is asked to hold: the fleet's SLO, bounds, costs and behaviour, in SI units."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -131,3 +131,15 @@ class FleetSpec:
     parameters: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     interval_s: float = 5.0
     paused: bool = False  # plans are made and told, none is applied
+
+    def with_engines(self, change: Callable[[EngineProfile], EngineProfile]) -> "FleetSpec":
+        """The fleet with every engine of every pool changed alike."""
+        roles = {
+            role: replace(
+                row,
+                profile=change(row.profile),
+                pools=tuple(replace(pool, profile=change(pool.profile)) for pool in row.pools),
+            )
+            for role, row in self.roles.items()
+        }
+        return replace(self, roles=roles)

@@ -29,6 +29,9 @@ class Change:
     reason: str
 
 
+_FAILED = Traffic.untold(Missing("the scrape failed"))
+
+
 class ControlLoop:
     """Asks the planner every `interval_s` and scales the fleet to what it answers."""
 
@@ -58,8 +61,8 @@ class ControlLoop:
     def _scrape(self) -> None:
         now_s = self._clock.now_s
         if now_s < self._spec.interval_s + self._observer.age_s:
-            self._look(_no_traffic("no scrape is old enough yet"))
-        traffic = _no_traffic("the scrape failed") if self._missed() else self._observer.scrape()
+            self._look(Traffic.untold(Missing("no scrape is old enough yet")))
+        traffic = _FAILED if self._missed() else self._observer.scrape()
         self._clock.at(now_s + self._observer.age_s, self._look, traffic)
         self._clock.at(now_s + self._spec.interval_s, self._scrape)
 
@@ -77,26 +80,6 @@ class ControlLoop:
                 self.changes.append(Change(self._clock.now_s, role, was, shall, decision.reason))
             if shall != self._fleet.desired[role]:
                 self._fleet.scale(role, shall)
-
-
-def _no_traffic(reason: str) -> Traffic:
-    """What is seen of traffic where nothing is."""
-    missing = Missing(reason)
-    return Traffic(
-        arrivals=missing,
-        dispersion=missing,
-        lengths=missing,
-        prompts=missing,
-        finished=missing,
-        met_ttft=missing,
-        met_tpot=missing,
-        met_both=missing,
-        ttft_s=missing,
-        tpot_s=missing,
-        output_tokens=missing,
-        queued_requests=missing,
-        queued_tokens=missing,
-    )
 
 
 def missed(share: float, seed: int) -> Callable[[], bool]:

@@ -69,7 +69,7 @@ class Measurements:
         """Put what is new into buckets: many at once, for it takes longer than to note it."""
         new, self._new = self._new, []
         for (inputs, cached), count in Counter(zip(new[::2], new[1::2], strict=True)).items():
-            self._prompts[representative(inputs), representative(cached), 1] += count
+            self._prompts[bucket((inputs, cached, 1))] += count
 
     def record(self, flight: Flight, outcome: Outcome) -> None:
         """A request ended, whatever became of it."""
@@ -92,6 +92,7 @@ class Measurements:
         return float(counts.var() / counts.mean())
 
 
-def cells(grown: Mapping[Cell, int]) -> tuple[tuple[int, int, int, float], ...]:
-    """Length cells in order, with how many requests ended in each."""
-    return tuple((*cell, float(count)) for cell, count in sorted(grown.items()))
+def bucket(lengths: Cell) -> Cell:
+    """The lengths that stand for these."""
+    inputs, cached, outputs = map(representative, lengths)
+    return inputs, cached, outputs

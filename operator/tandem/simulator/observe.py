@@ -6,13 +6,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from tandem.api.role import Role
-from tandem.planner.lengths import representative
 from tandem.planner.observation import Figure, LengthCounts, Missing, Observation, Reading, Traffic
 from tandem.simulator.clock import Clock
 from tandem.simulator.fleet import Fleet
 from tandem.simulator.flight import Outcome
 from tandem.simulator.gateway import Gateway
-from tandem.simulator.measure import Cell, cells
+from tandem.simulator.measure import Cell, bucket
 from tandem.simulator.scenario import Scenario
 from tandem.simulator.table import Floats, RequestTable
 from tandem.traces.columns import columns
@@ -51,8 +50,8 @@ class Observer:
             interval_s=interval_s,
             arrivals=self._figure(arrivals),
             dispersion=too_few if dispersion is None else self._figure(dispersion),
-            lengths=LengthCounts(cells=cells(_lengths(ended))),
-            prompts=LengthCounts(cells=cells(measured.prompts())),
+            lengths=LengthCounts.of(_lengths(ended)),
+            prompts=LengthCounts.of(measured.prompts()),
             finished=self._figure(len(ended.positions)),
             met_ttft=self._figure(met_ttft.sum()),
             met_tpot=self._figure(met_tpot.sum()),
@@ -117,9 +116,4 @@ def _lengths(ended: RequestTable) -> Mapping[Cell, int]:
     done = ended.is_outcome(Outcome.FINISHED)
     columns = (ended.input_tokens, ended.cached_tokens, ended.output_tokens)
     rows = zip(*(column[done].tolist() for column in columns), strict=True)
-    return Counter(map(_cell, rows))
-
-
-def _cell(lengths: Cell) -> Cell:
-    inputs, cached, outputs = map(representative, lengths)
-    return inputs, cached, outputs
+    return Counter(map(bucket, rows))

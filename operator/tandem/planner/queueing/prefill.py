@@ -47,13 +47,17 @@ class PrefillWork:
 
 @lru_cache(maxsize=RECENT)
 def work(profile: EngineProfile, lengths: LengthMix) -> PrefillWork:
-    """What these prompts cost: `EngineProfile.prefill_s`, over all points at once."""
-    cost, total = profile.prefill, lengths.input_tokens
-    new = total - lengths.cached_tokens
+    """What these prompts cost."""
+    seconds = service_s(profile, lengths.input_tokens, lengths.cached_tokens)
+    return of_service(seconds, lengths.weights)
+
+
+def service_s(profile: EngineProfile, input_tokens: Floats, cached_tokens: Floats) -> Floats:
+    """Seconds of prompts, each alone in chunks of the engine's budget: `EngineProfile.prefill_s` of all at once."""
+    cost, new = profile.prefill, input_tokens - cached_tokens
     chunks = np.ceil(new / profile.batch_tokens)
-    squares = total**2 - lengths.cached_tokens**2
-    service_s = chunks * cost.a_s + cost.b_s_per_token * new + cost.c_s_per_token2 * squares
-    return of_service(service_s, lengths.weights)
+    squares = input_tokens**2 - cached_tokens**2
+    return chunks * cost.a_s + cost.b_s_per_token * new + cost.c_s_per_token2 * squares
 
 
 def of_service(service_s: Floats, weights: Floats) -> PrefillWork:
