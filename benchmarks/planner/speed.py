@@ -69,6 +69,7 @@ def main() -> None:
         ("  3 classes, 2 accelerators", _times_s(_sizings(rng, TWO), calls)),
         ("  the same in pools of a role", _times_s(_sizings(rng, POOLS), calls // 4)),
         ("plan(), an hour of memory", _plan_times_s(rng, calls, plan)),
+        ("  and what will come of it", _plan_times_s(rng, calls, _foretold)),
         ("explained(), an hour of memory", _plan_times_s(rng, max(calls // 20, 1), explained)),
     ):
         p10, p50, p99 = np.quantile(times_s, [0.1, 0.5, 0.99]) * 1000
@@ -99,6 +100,11 @@ def _times_s(call: Callable[[], object], calls: int) -> list[float]:
         call()
         times_s.append(time.process_time() - began_s)
     return times_s
+
+
+def _foretold(observation: Observation, memory: Memory, spec: FleetSpec) -> object:
+    """A plan that somebody asks what will come of it, as a scrape does, or who writes a status."""
+    return plan(observation, memory, spec).prediction
 
 
 def _plan_times_s(

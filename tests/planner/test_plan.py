@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from tandem.planner import memory as memories
 from tandem.planner.model import Bottleneck, Memory, Plan
 from tandem.planner.observation import Figure, Missing, PodCounts, Traffic
 from tandem.planner.plan import plan
+from tandem.planner.prediction import predict
 from tandem.planner.sizing import size
 from tandem.planner.spec import Behavior, Budget, FleetSpec, RatioBounds
 
@@ -166,12 +168,16 @@ def test_static_and_hpa_run_through_the_same_limits() -> None:
     assert scaled[5.0] == (6, 4)
 
 
-def test_a_plan_that_predicts_nothing_decides_the_same() -> None:
-    seen = observation(5.0, rate_rps=20.0, pods=pair(3, 2))
-    told, silent = plan(seen, Memory(), CALM), plan(seen, Memory(), CALM, predicts=False)
+def test_what_comes_of_a_plan_is_predicted_when_it_is_asked_for_and_once() -> None:
+    decided = plan(observation(5.0, rate_rps=20.0, pods=pair(3, 2)), Memory(), CALM)
 
-    assert told.prediction is not None
-    assert silent == replace(told, prediction=None, bottleneck=Bottleneck.NONE)
+    with patch("tandem.planner.plan.predict", wraps=predict) as asked:
+        told = decided.prediction
+        assert told is not None
+        assert decided.bottleneck is told.bottleneck
+        assert decided.prediction is told
+
+    assert asked.call_count == 1
 
 
 def test_the_memory_survives_a_restart() -> None:
@@ -214,7 +220,9 @@ def test_no_observation_raises_or_leads_outside_what_is_allowed(
         assert 2 <= targets[1] <= 8
         assert sum(targets) <= 12
         assert asked.ratio.allow(*targets)
-        assert decided == plan(seen, memory, asked)
+        again = plan(seen, memory, asked)
+        assert decided == again
+        assert repr(decided.prediction) == repr(again.prediction), "NaN would differ from itself"
         assert len(memories.to_json(decided.memory)) < 64 * 1024
         memory = decided.memory
 
