@@ -98,11 +98,15 @@ class Demand:
 
     `classes` are weights of the points of `lengths`, shape (points,), by the name of the class that
     sends them; what these leave of a point's weight is of no class.
+
+    `prompts` come for each request that decode gets: other than 1 where what the roles are to be ready for
+    differs.
     """
 
     rate_rps: float
     lengths: LengthMix
     arrival_ca2: float = 1.0
+    prompts: float = 1.0
     classes: Mapping[str, Floats] = field(default_factory=lambda: MappingProxyType({}))
 
 
