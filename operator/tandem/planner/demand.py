@@ -179,7 +179,7 @@ def of_classes(
 @by_identity
 def from_cells(cells: tuple[Cell, ...]) -> LengthMix | None:
     """The mix of (input, cached, output, weight) cells; None when they weigh nothing."""
-    table = as_table(cells)
+    table = table_of(cells)
     table = table[table[:, 3] > 0]
     return mix(*coarsened(table).T) if len(table) else None
 
@@ -188,6 +188,14 @@ def as_table(cells: Collection[Cell]) -> Floats:
     """An array of cells, shape (cells, 4); thrice as quick as numpy's own way with tuples."""
     flat = np.fromiter(chain.from_iterable(cells), np.float64, 4 * len(cells))
     return flat.reshape(-1, 4)
+
+
+@by_identity
+def table_of(cells: tuple[Cell, ...]) -> Floats:
+    """The same of cells that are remembered, which many ask for; read-only."""
+    table = as_table(cells)
+    table.flags.writeable = False
+    return table
 
 
 def from_requests(
