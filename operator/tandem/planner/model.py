@@ -117,6 +117,7 @@ class Memory:
         learnt_s: when the newest figures that engines were judged by were true.
         engines: revision and profiles that all this was learnt of, by what they belong to.
         queued_tokens: of prompts that waited at the last look; None before the first.
+        unknown_s: since when arrivals have been unknown; a restart counts anew.
         facts: numbers of a policy's own, by name.
 
     """
@@ -136,6 +137,7 @@ class Memory:
     learnt_s: float | None = None
     engines: Mapping[str, str] = field(default_factory=dict)
     queued_tokens: float | None = None
+    unknown_s: float | None = None
     facts: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -11,7 +11,7 @@
    it waits for decode.
 5. Decode is partly known: residents that are already there need room, whatever the forecast says.
 6. A model that tells less of misses than users see is given head-room; one that is far off is set aside
-   for bands of use until it is right again (`planner.trust`, `planner.bands`).
+   for bands of use until it is right again (`planner.trust`, `planner.untrusted`).
 7. For two lead times after the start only what the level and a rise that no noise explains need is added
    and nothing is taken; later nothing is taken that was wished for within the last two lead times, or that
    the present needs.
@@ -25,7 +25,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from tandem.api.role import Role
-from tandem.planner import arriving, bands, evidence, feedback, streams
+from tandem.planner import arriving, evidence, feedback, streams, untrusted
 from tandem.planner import trust as trusts
 from tandem.planner.calibration import calibrated
 from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, LengthMix
@@ -116,7 +116,8 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
         hold_s=HOLD * _lead_s(spec),
         facts=state.facts(ease=ease, trust=trust, window=window, **rules),
     )
-    return bands.instead(proposal, observation, spec, why) if (why := trust.why_not) else proposal
+    why = trust.why_not
+    return untrusted.instead(proposal, observation, spec, why) if why else proposal
 
 
 def _eased(spec: FleetSpec, ease: Ease, unreachable: float) -> Mapping[Role, FleetSpec]:
