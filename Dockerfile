@@ -30,7 +30,7 @@ RUN pip wheel --no-deps --no-build-isolation --wheel-dir wheel . \
 FROM tools AS operator-packages
 COPY requirements/operator.txt .
 RUN pip --python /packages install --require-hashes --no-compile -r operator.txt \
-    && /packages/bin/python -c "import kopf, kubernetes.aio, prometheus_api_client, scipy.optimize, scipy.special"
+    && /packages/bin/python -c "import cronsim, kopf, kubernetes.aio, prometheus_api_client, scipy.optimize, scipy.special"
 
 FROM tools AS gateway-packages
 COPY requirements/gateway.txt .

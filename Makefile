@@ -89,7 +89,7 @@ lock: venv ## compile the locked requirements anew
 	$(LOCK) pyproject.toml --extra cli --group dev -o requirements/dev.txt
 	$(LOCK) -c requirements/dev.txt pyproject.toml --extra operator -o requirements/operator.txt
 	for process in gateway emulator; do $(LOCK) -c requirements/dev.txt pyproject.toml --extra $$process \
-		--no-emit-package numpy --no-emit-package scipy -o requirements/$$process.txt; done
+		--no-emit-package cronsim --no-emit-package numpy --no-emit-package scipy -o requirements/$$process.txt; done
 	$(LOCK) -c requirements/dev.txt requirements/build.in -o requirements/build.txt
 
 clean: ## remove what make made

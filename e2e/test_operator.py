@@ -68,6 +68,11 @@ def test_editing_the_slo_restarts_no_engine_pod(serving: Fleet) -> None:
             id="budget below the minima",
         ),
         pytest.param(
+            {"autoscaling": {"schedules": [{"cron": "0 9 * * *", "lasts": "1h", "decodeMin": 99}]}},
+            "at most replicas.max of the role",
+            id="floor above the maximum",
+        ),
+        pytest.param(
             {"slo": {"ttft": {"target": "soon"}, "tpot": {"target": "40ms"}}},
             "spec.slo.ttft.target",
             id="no duration",

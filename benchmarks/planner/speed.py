@@ -5,6 +5,7 @@
 
 import argparse
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import cycle
@@ -69,6 +70,7 @@ def main() -> None:
         ("  3 classes, 2 accelerators", _times_s(_sizings(rng, TWO), calls)),
         ("  the same in pools of a role", _times_s(_sizings(rng, POOLS), calls // 4)),
         ("plan(), an hour of memory", _plan_times_s(rng, calls, plan)),
+        ("  and what will come of it", _plan_times_s(rng, calls, _foretold)),
         ("explained(), an hour of memory", _plan_times_s(rng, max(calls // 20, 1), explained)),
     ):
         p10, p50, p99 = np.quantile(times_s, [0.1, 0.5, 0.99]) * 1000
@@ -101,6 +103,11 @@ def _times_s(call: Callable[[], object], calls: int) -> list[float]:
     return times_s
 
 
+def _foretold(observation: Observation, memory: Memory, spec: FleetSpec) -> object:
+    """A plan that somebody asks what will come of it, as a scrape does, or who writes a status."""
+    return plan(observation, memory, spec).prediction
+
+
 def _plan_times_s(
     rng: np.random.Generator, calls: int, timed: Callable[[Observation, Memory, FleetSpec], object]
 ) -> list[float]:
@@ -124,10 +131,10 @@ def _observation(rng: np.random.Generator, tick: int, pods: dict[Role, int]) -> 
     inputs, outputs = (
         np.exp(rng.normal(middle, spread, arrivals)) for middle, spread in ((7, 1), (5, 0.8))
     )
-    cells = tuple(
-        (representative(int(i) + 1), 0, representative(int(o) + 1), 1.0)
+    requests = [
+        (representative(int(i) + 1), 0, representative(int(o) + 1))
         for i, o in zip(inputs, outputs, strict=True)
-    )
+    ]
     return Observation(
         now_s=tick * INTERVAL_S,
         pods={role: PodCounts(desired=count, ready=count) for role, count in pods.items()},
@@ -135,8 +142,8 @@ def _observation(rng: np.random.Generator, tick: int, pods: dict[Role, int]) -> 
             interval_s=INTERVAL_S,
             arrivals=Figure(float(arrivals)),
             dispersion=Figure(1.0 + rng.random()),
-            lengths=LengthCounts(cells=cells),
-            prompts=LengthCounts(cells=tuple((*cell[:2], 1, 1.0) for cell in cells)),
+            lengths=LengthCounts.of(Counter(requests)),  # as a gateway counts them
+            prompts=LengthCounts.of(Counter((*each[:2], 1) for each in requests)),
             queued_tokens=Figure(float(rng.integers(0, 50_000))),
         ),
     )

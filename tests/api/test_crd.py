@@ -123,6 +123,14 @@ def validations(node: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str
             yield from validations(child)
 
 
+def read(rule: str, within: str = "") -> list[str]:
+    """Every path that a rule reads, or a part of it; what it reads of each item of a list is below the list."""
+    listed = re.search(r"self([.a-zA-Z]+)\.all\(each,", rule)
+    paths = re.findall(r"\bself((?:\.[a-zA-Z]+\b(?!\()|\[0\])+)", within or rule)
+    below = re.findall(r"\beach((?:\.[a-zA-Z]+)+)", within or rule)
+    return [*paths, *(f"{listed[1]}[0]{path}" for path in below if listed)]
+
+
 ALL_VALIDATIONS = [
     pytest.param(node, validation, id=validation["rule"][:48])
     for schema in SCHEMAS.values()
@@ -132,7 +140,7 @@ ALL_VALIDATIONS = [
 
 @pytest.mark.parametrize(("node", "validation"), ALL_VALIDATIONS)
 def test_a_rule_names_fields_that_exist(node: dict[str, Any], validation: dict[str, str]) -> None:
-    paths = re.findall(r"self((?:\.[a-zA-Z]+|\[0\])+)", validation["rule"])
+    paths = read(validation["rule"])
     paths += [validation["fieldPath"]] if "fieldPath" in validation else []
 
     for path in paths:
@@ -145,8 +153,9 @@ def test_a_rule_names_fields_that_exist(node: dict[str, Any], validation: dict[s
 def test_a_rule_asks_before_it_reads_what_may_be_absent(
     node: dict[str, Any], validation: dict[str, str]
 ) -> None:
-    asked = set(re.findall(r"has\(self((?:\.[a-zA-Z]+)+)\)", validation["rule"]))
-    for path in re.findall(r"self((?:\.[a-zA-Z]+|\[0\])+)", validation["rule"]):
+    questions = " ".join(re.findall(r"has\([^)]*\)", validation["rule"]))
+    asked = set(read(validation["rule"], questions)) if questions else set()
+    for path in read(validation["rule"]):
         at, walked = node, ""
         for part in re.findall(r"[a-zA-Z]+|\[0\]", path):
             walked += part if part == "[0]" else f".{part}"

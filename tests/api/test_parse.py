@@ -11,6 +11,7 @@ from tandem.api.parse import parse_fleet, parse_profile
 from tandem.api.policy_names import POLICY_NAMES
 from tandem.errors import InvalidInputError
 
+NINE = {"cron": "0 9 * * 1-5", "lasts": "8h", "decodeMin": 2}
 TWO_POOLS = [
     {"name": name, "accelerator": {"name": "nvidia-h200"}, "profileRef": "p"} for name in "ab"
 ]
@@ -49,6 +50,49 @@ TWO_POOLS = [
             "spec.autoscaling.ratio.min: {'prefill': 1, 'decode': 1} is not allowed:"
             " at most ratio.max",
             id="ratio bounds crossed",
+        ),
+        pytest.param(
+            fleet(autoscaling__schedules=[NINE | {"cron": "0 25 * * *"}]),
+            "spec.autoscaling.schedules[0].cron: '0 25 * * *' is not allowed: minute, hour, day of"
+            " the month, month and day of the week, as cron reads them, that some moment meets,"
+            " such as 0 9 * * 1-5",
+            id="no cron line",
+        ),
+        pytest.param(
+            fleet(autoscaling__schedules=[NINE, NINE | {"timezone": "Europe/Atlantis"}]),
+            "spec.autoscaling.schedules[1].timezone: 'Europe/Atlantis' is not allowed: a name of"
+            " the IANA time zone database, such as UTC or Europe/Berlin",
+            id="no time zone",
+        ),
+        pytest.param(
+            fleet(
+                decode__replicas={"max": 8},
+                autoscaling__schedules=[NINE, NINE | {"prefillMin": 64, "decodeMin": 9}],
+            ),
+            "spec.autoscaling.schedules[1].decodeMin: 9 is not allowed: at most replicas.max of"
+            " the role",
+            id="floor above the maximum",
+        ),
+        pytest.param(
+            fleet(autoscaling__schedules=[{"cron": "0 9 * * *", "lasts": "8h"}]),
+            "spec.autoscaling.schedules[0].cron: '0 9 * * *' is not allowed: moments of a floor:"
+            " prefillMin, decodeMin or both beside it",
+            id="schedule without a floor",
+        ),
+        pytest.param(
+            fleet(autoscaling__schedules=[{"cron": "0 9 * * *", "prefillMin": 2}]),
+            "spec.autoscaling.schedules[0].lasts: None is not allowed: a value is required",
+            id="schedule without an end",
+        ),
+        pytest.param(
+            fleet(autoscaling__schedules=[NINE] * 33),
+            "spec.autoscaling.schedules: 33 is not allowed: a list of at most 32",
+            id="too many schedules",
+        ),
+        pytest.param(
+            fleet(autoscaling__onUntrusted="Panic"),
+            "spec.autoscaling.onUntrusted: 'Panic' is not allowed: 'Bands', 'Hold' or 'Max'",
+            id="no such answer to a wrong model",
         ),
         pytest.param(
             fleet(
@@ -235,6 +279,8 @@ def test_what_is_not_given_has_the_defaults_of_the_reference() -> None:
     assert spec.autoscaling.policy.name == "tandem"
     assert spec.autoscaling.interval == "5s"
     assert spec.metrics.max_age == "60s"
+    assert spec.autoscaling.schedules == ()
+    assert (spec.autoscaling.on_stale, spec.autoscaling.on_untrusted) == ("Hold", "Bands")
     assert spec.gateway.routing.order == "feasible-first"
     assert spec.engine.kv_transfer.lease == "30s"
 

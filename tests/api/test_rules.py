@@ -19,6 +19,7 @@ from tandem.api.fleet import DisaggregatedLLMSpec
 from tandem.api.metrics_spec import Metrics
 from tandem.api.parse import parse_fleet
 from tandem.api.role_spec import Replicas
+from tandem.api.schedule import Schedule
 from tandem.errors import InvalidInputError
 from tandem.planner.spec import RatioBounds
 
@@ -27,6 +28,10 @@ PAIRS = st.fixed_dictionaries({"prefill": SMALL, "decode": SMALL})
 RATIOS = st.fixed_dictionaries({}, optional={"min": PAIRS, "max": PAIRS})
 REPLICAS = st.tuples(SMALL, SMALL).map(lambda pair: {"min": min(pair), "max": max(pair)})
 COSTS = st.sampled_from([0.0, 1e-3])
+SCHEDULES = st.fixed_dictionaries(
+    {"cron": st.just("0 9 * * *"), "lasts": st.just("1h")},
+    optional={"prefillMin": SMALL, "decodeMin": SMALL},
+)
 SPEC = {
     DisaggregatedLLMSpec: st.builds(
         lambda prefill, decode, count, scaling: fleet(
@@ -44,6 +49,7 @@ SPEC = {
             optional={
                 "ratio": RATIOS,
                 "budget": st.fixed_dictionaries({}, optional={"accelerators": st.integers(1, 40)}),
+                "schedules": st.lists(SCHEDULES, max_size=2),
             },
         ),
     ),
@@ -63,6 +69,7 @@ SPEC = {
             "drain": st.sampled_from(["10s", "11s", "35s", "34999ms", "64s", "1m5s", "2h"]),
         }
     ),
+    Schedule: SCHEDULES,
     Metrics: st.fixed_dictionaries(
         {"source": st.sampled_from(["direct", "prometheus"])},
         optional={"prometheus": st.just({"url": "http://prometheus:9090"})},

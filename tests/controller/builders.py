@@ -42,7 +42,7 @@ def fleet(**changes: object) -> DisaggregatedLLM:
     return parse_fleet(documents.fleet(**changes))
 
 
-def plan(**changes: Any) -> Plan:
+def plan(prediction: Prediction | None = PREDICTION, **changes: Any) -> Plan:
     return Plan(
         **{
             "roles": {
@@ -50,8 +50,7 @@ def plan(**changes: Any) -> Plan:
                 D: Decision(target=4, unclamped=5, reason="max 5 -> 4", clamps=(CLAMP,)),
             },
             "memory": MEMORY,
-            "prediction": PREDICTION,
-            "bottleneck": Bottleneck.DECODE_COMPUTE,
+            "predicted": lambda: prediction,
             "reasons": (),
             "runner_up": RunnerUp(replicas=pair(2, 5), reason="attains 98.2 %, short of 99 %"),
             "look_again_s": 5.0,

@@ -141,6 +141,39 @@ def test_a_model_is_trusted_as_far_as_users_bear_it_out(
     assert words in message
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("Bands", "Replicas go by bands of use: the model of decode"),
+        ("Hold", "Replicas are held: the model of decode"),
+        ("Max", "Replicas go to their maximum: the model of decode"),
+    ],
+)
+def test_a_model_that_is_not_trusted_says_what_replicas_do(answer: str, words: str) -> None:
+    facts = state.facts(trust=Trust(decode=2.0, is_lost=1.0), window=Window())
+    made = tick(planned=plan(memory=replace(MEMORY, facts=facts)))
+    asked = fleet(autoscaling__onUntrusted=answer)
+
+    assert found(Type.MODEL_TRUSTED, made, asked)[2].startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("answer", "unknown_s", "words"),
+    [
+        ("Hold", 10.0, "so replicas are held: no scrape."),
+        ("Max", 990.0, "so replicas are held for the moment: no scrape."),
+        ("Max", 940.0, "so replicas go to their maximum: no scrape."),
+    ],
+)
+def test_unknown_arrivals_say_what_replicas_do(answer: str, unknown_s: float, words: str) -> None:
+    planned = plan(memory=replace(MEMORY, unknown_s=unknown_s))
+    made = tick(planned=planned, rate_rps=Missing("no scrape"), now_s=1000.0)
+    status, reason, message = found(Type.METRICS_FRESH, made, fleet(autoscaling__onStale=answer))
+
+    assert (status, reason) == ("False", "MetricsMissing")
+    assert message.endswith(words)
+
+
 def test_a_paused_fleet_says_how_to_go_on() -> None:
     status, reason, message = found(Type.PAUSED, tick(), fleet(autoscaling__mode="Paused"))
 

@@ -164,6 +164,19 @@ def test_what_the_real_planner_says_can_be_told() -> None:
     assert told.slo.ttft_p50 is not None
 
 
+def test_figures_that_decide_nothing_wait_until_a_status_is_written() -> None:
+    asked: list[None] = []
+    predicted = replace(plan(), predicted=lambda: asked.append(None))
+    before = fleet_status(fleet(), tick(), None, 1, NOW)
+    now = tick(changes=[change()], planned=predicted)
+
+    after = fleet_status(fleet(), now, before, 1, later(5), whole=False)
+
+    assert not asked, "a prediction costs as much as half a plan"
+    assert should_write(before, after, NOW, later(5)), "what was decided is told at once"
+    assert after.slo == before.slo
+
+
 def test_what_is_not_known_is_not_there() -> None:
     blind = tick(
         planned=plan(prediction=None, memory=Memory(), runner_up=None),

@@ -12,7 +12,7 @@ from tandem.perf.engine_profile import (
     PrefillCost,
     TransferCost,
 )
-from tandem.planner.model import Bottleneck, Decision, Memory, Plan
+from tandem.planner.model import Decision, Memory, Plan
 from tandem.planner.observation import Observation
 from tandem.planner.spec import FleetSpec, RoleSpec, Slo
 from tandem.simulator.scenario import Planner, Scenario
@@ -101,8 +101,7 @@ def scripted(
                 for role, target in targets.items()
             },
             memory=memory,
-            prediction=None,
-            bottleneck=Bottleneck.NONE,
+            predicted=lambda: None,
             reasons=(),
             runner_up=None,
             look_again_s=spec.interval_s,

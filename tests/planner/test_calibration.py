@@ -237,7 +237,7 @@ def test_a_model_that_answers_shorter_is_planned_for_within_minutes() -> None:
                 traffic=traffic,
                 revision=revision if short else "long",
             )
-            decided = plan(seen, memory, asked, predicts=False)
+            decided = plan(seen, memory, asked, learns=False)
             memory = decided.memory
         assert decided is not None
         return decided.roles[Role.DECODE].unclamped

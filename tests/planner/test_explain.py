@@ -18,7 +18,7 @@ from tandem.planner.observation import Figure, LengthCounts, Missing, Observatio
 from tandem.planner.plan import plan
 from tandem.planner.policies.table import POLICIES, named
 from tandem.planner.sizing import size
-from tandem.planner.spec import Behavior, Budget, FleetSpec, RatioBounds, Slo
+from tandem.planner.spec import Behavior, Budget, FleetSpec, RatioBounds, Schedule, Slo
 
 CALM = spec(lead_time_s=20.0, behavior=Behavior(down_window_s=0.0, down_max_step=64))
 
@@ -194,6 +194,7 @@ def _tighter(each: Relaxation) -> float:
     return each.to / 1.03
 
 
+ALWAYS = Schedule(cron="* * * * *", lasts_s=3600.0, floors={P: 20, D: 1})
 LIMITED = {
     "a role's maximum": (spec(high=(4, 64)), {"prefill max"}),
     "both roles' maximum": (spec(high=(4, 3)), {"prefill max", "decode max"}),
@@ -201,6 +202,7 @@ LIMITED = {
     "a ratio": (spec(ratio=RatioBounds(highest=(1, 1))), {"ratio max"}),
     "a step": (spec(behavior=Behavior(up_max_step=2)), {"scaleUpStep"}),
     "a minimum": (spec(low=(20, 1)), {"prefill min"}),
+    "a schedule": (spec(schedules=(ALWAYS,)), {"schedule * * * * * prefill"}),
 }
 
 
@@ -222,6 +224,9 @@ def test_a_limit_that_is_said_to_bind_lets_the_result_be_another_where_it_is_mov
 def moved(asked: FleetSpec, limit: str, to: str) -> FleetSpec:
     """The fleet with a limit as an explanation tells it."""
     words = limit.split()
+    if words[0] == "schedule":
+        lower = replace(ALWAYS, floors={**ALWAYS.floors, Role(words[-1]): int(to)})
+        return replace(asked, schedules=(lower,))
     if words[0] in tuple(Role):
         role = Role(words[0])
         bound = {f"{words[1]}_replicas": int(to)}

@@ -4,14 +4,16 @@ from typing import Any
 import pytest
 import yaml
 from tests.api.documents import fleet, profile
+from tests.planner.builders import counts
 
 from tandem.api.engine_profile import EngineProfile
+from tandem.api.fallback import OnStale, OnUntrusted
 from tandem.api.parse import parse_fleet, parse_profile
 from tandem.api.role import Role
 from tandem.errors import InvalidInputError
 from tandem.perf.library import PROFILES
 from tandem.planner.from_resource import fleet_spec
-from tandem.planner.spec import Behavior, Budget, FleetSpec, RatioBounds, Slo
+from tandem.planner.spec import Behavior, Budget, FleetSpec, RatioBounds, Schedule, Slo
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
@@ -44,6 +46,9 @@ def test_the_example_becomes_what_its_text_says() -> None:
     assert (decode.min_replicas, decode.max_replicas) == (2, 32)
     assert prefill.profile == decode.profile == PROFILES["h200-llama-3.1-8b-tp1"]
     assert prefill.lead_time_s == 100.0
+    assert [(each.cron, counts(each.floors)) for each in seen.schedules] == [
+        ("0 9 * * 1-5", (4, 8))
+    ]
 
 
 def test_what_is_not_given_is_unbounded_or_the_planners_own() -> None:
@@ -80,6 +85,25 @@ def test_parameters_and_policy_are_passed_on() -> None:
 @pytest.mark.parametrize(("mode", "paused"), [("Auto", False), ("Paused", True)])
 def test_a_paused_fleet_says_so(mode: str, paused: bool) -> None:  # noqa: FBT001
     assert spec(autoscaling__mode=mode).paused is paused
+
+
+def test_schedules_are_floors_of_the_roles_that_they_name() -> None:
+    peak = {"cron": "0 9 * * 1-5", "timezone": "Europe/Berlin", "lasts": "8h", "prefillMin": 4}
+    both = {"cron": "0 0 1 * *", "lasts": "1h30m", "prefillMin": 2, "decodeMin": 3}
+
+    assert spec(autoscaling__schedules=[peak, both]).schedules == (
+        Schedule(
+            cron="0 9 * * 1-5", timezone="Europe/Berlin", lasts_s=28800.0, floors={Role.PREFILL: 4}
+        ),
+        Schedule(cron="0 0 1 * *", lasts_s=5400.0, floors={Role.PREFILL: 2, Role.DECODE: 3}),
+    )
+
+
+def test_what_follows_where_nothing_can_be_gone_by_is_passed_on() -> None:
+    seen = spec(autoscaling={"onStale": "Max", "onUntrusted": "Hold"})
+
+    assert (seen.on_stale, seen.on_untrusted) == (OnStale.MAX, OnUntrusted.HOLD)
+    assert (spec().on_stale, spec().on_untrusted) == (OnStale.HOLD, OnUntrusted.BANDS)
 
 
 def test_the_price_of_the_pool_stands_in_for_the_profiles() -> None:

@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.planner.builders import D, P, observation, pair, spec
 
+from tandem.api.fallback import OnStale
 from tandem.planner import limits
 from tandem.planner.limits import LIMITS, Situation, limited, with_wishes
 from tandem.planner.model import Memory
 from tandem.planner.observation import Figure, Missing, PodCounts
-from tandem.planner.spec import Behavior, Budget, Domain, RatioBounds
+from tandem.planner.spec import Behavior, Budget, Domain, RatioBounds, Schedule
 
 BEHAVIOR = Behavior(up_max_step=4, down_window_s=100.0, down_max_step=2, stale_after_s=30.0)
 LONG_AGO = Memory(started_s=0.0)
@@ -214,11 +215,13 @@ def test_a_change_is_said_with_its_limit_and_reason() -> None:
 def test_the_order_is_the_one_that_is_told() -> None:
     assert [name for name, _ in LIMITS] == [
         "hold",
+        "onStale",
         "scaleUpStep",
         "scaleDownWindow",
         "scaleDownStep",
         "survivors",
         "min",
+        "schedule",
         "max",
         "ratio",
         "placement",
@@ -237,6 +240,8 @@ pods = st.builds(PodCounts, desired=counts, ready=counts, starting=counts, drain
     more=st.tuples(st.integers(0, 8), st.integers(0, 8)),
     lowest=st.tuples(st.integers(0, 3), st.integers(1, 3)),
     budget=st.integers(0, 20),
+    floor=st.tuples(st.integers(1, 14), st.integers(1, 14)),
+    unknown=st.booleans(),
 )
 def test_whatever_is_wished_and_seen_the_outcome_is_allowed(  # noqa: PLR0917 - hypothesis
     wish: tuple[int, int],
@@ -245,6 +250,8 @@ def test_whatever_is_wished_and_seen_the_outcome_is_allowed(  # noqa: PLR0917 - 
     more: tuple[int, int],
     lowest: tuple[int, int],
     budget: int,
+    floor: tuple[int, int],
+    unknown: bool,  # noqa: FBT001
 ) -> None:
     high = (low[0] + more[0], low[1] + more[1])
     ratio = RatioBounds(lowest=lowest)
@@ -254,7 +261,15 @@ def test_whatever_is_wished_and_seen_the_outcome_is_allowed(  # noqa: PLR0917 - 
         if ratio.allow(p, d) and p + d <= budget
     ]
     where = situation(
-        pods=seen, low=low, high=high, ratio=ratio, budget=Budget(accelerators=budget)
+        pods=seen,
+        low=low,
+        high=high,
+        ratio=ratio,
+        budget=Budget(accelerators=budget),
+        schedules=(Schedule(cron="* * * * *", lasts_s=60.0, floors=pair(*floor)),),
+        on_stale=OnStale.MAX,
+        memory=replace(LONG_AGO, unknown_s=900.0),
+        traffic={"rate_rps": Missing("none")} if unknown else {},
     )
     targets, _ = limited(where, pair(*wish))
 

@@ -2,11 +2,11 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.planner.builders import D, P, observation
 
-from tandem.planner.memory import from_json, remember, to_json
+from tandem.planner.memory import from_json, joined, remember, to_json
 from tandem.planner.model import Memory
 from tandem.planner.observation import Figure, LengthCounts, Missing, Observation
 
@@ -131,6 +131,22 @@ def test_an_hour_at_a_second_a_tick_is_small_and_loses_no_arrival_of_the_hour() 
     assert sum(rate[2] for rate in memory.rates) == pytest.approx(7 * 3600, rel=0.01)
     assert all(interval <= 30 for _, interval, _ in memory.rates)
     assert all(interval <= 2 for time_s, interval, _ in memory.rates if time_s > 6700)
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 40), st.floats(0, 30)), min_size=1, max_size=200))
+@settings(max_examples=60)
+def test_what_is_joined_at_each_look_is_what_a_look_at_all_would_join(
+    looks: list[tuple[float, float]],
+) -> None:
+    memory, now_s, all_rows = Memory(), 0.0, Memory().rates
+    for interval_s, drawn_s in looks:
+        now_s += interval_s
+        newest_s = memory.rates[-1][0] if memory.rates else 0.0
+        age_s = min(drawn_s, 0.9 * (now_s - newest_s))
+        look = observation(now_s, rate_rps=Figure(3.0, age_s=age_s), interval_s=interval_s)
+        memory = remember(look, memory, STALE_S)
+        all_rows = joined((*all_rows, (now_s - age_s, interval_s, 3.0)), now_s)
+        assert memory.rates == all_rows
 
 
 times = st.floats(0, 1e6).map(lambda value: round(value, 3))

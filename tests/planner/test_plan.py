@@ -3,24 +3,28 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.planner.builders import D, P, counts, demand, observation, pair, spec
 from tests.planner.observations import pods, traffics
 
+from tandem.api.fallback import OnStale, OnUntrusted
 from tandem.planner import memory as memories
 from tandem.planner.model import Bottleneck, Memory, Plan
-from tandem.planner.observation import Figure, Missing, PodCounts, Traffic
+from tandem.planner.observation import Figure, Missing, PodCounts, Reading, Traffic
 from tandem.planner.plan import plan
+from tandem.planner.prediction import predict
 from tandem.planner.sizing import size
-from tandem.planner.spec import Behavior, Budget, FleetSpec, RatioBounds
+from tandem.planner.spec import Behavior, Budget, FleetSpec, RatioBounds, Schedule
 
 CALM = spec(lead_time_s=20.0, behavior=Behavior(down_window_s=60.0, down_max_step=4))
 
 
 def played(
-    rate_rps: Callable[[float], float],
+    rate_rps: Callable[[float], float | Reading],
     until_s: float,
     asked: FleetSpec = CALM,
     start: tuple[int, int] = (3, 2),
@@ -121,6 +125,93 @@ def test_data_that_stops_holds_what_there_is() -> None:
     assert {role: d.target for role, d in decided.roles.items()} == pair(*pods)
 
 
+CAREFUL = replace(
+    CALM,
+    roles=spec(high=(30, 20), lead_time_s=20.0).roles,
+    behavior=replace(CALM.behavior, up_max_step=8, stale_after_s=60.0),
+    on_stale=OnStale.MAX,
+)
+
+
+def ends_at_300(now_s: float) -> float | Reading:
+    return 20.0 if now_s <= 300 else Missing("no scrape")
+
+
+def test_figures_that_stay_away_take_a_careful_fleet_to_its_maximum() -> None:
+    """At the pace of any other move, and not before they were missed for as long as one may be old."""
+    told = {now_s: (pods, each) for now_s, pods, each in played(ends_at_300, 420.0, CAREFUL)}
+    before = told[300.0][0]
+
+    assert told[360.0][0] == before
+    assert told[365.0][0] == (before[0] + 8, before[1] + 8)
+    assert told[385.0][0] == (30, 20)
+    assert told[420.0][0] == (30, 20)
+    reason = told[365.0][1].roles[P].reason
+    assert f"onStale {before[0]} -> 30: unknown for 60 s and more" in reason
+    assert f"scaleUpStep 30 -> {before[0] + 8}" in reason
+
+
+def test_a_fleet_that_is_held_stays_so_however_long() -> None:
+    pods = at(played(ends_at_300, 900.0, replace(CAREFUL, on_stale=OnStale.HOLD)))
+
+    assert pods[900.0] == pods[300.0]
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        pytest.param(Missing("no scrape"), id="missing"),
+        pytest.param(Figure(100.0, age_s=61.0), id="too old"),
+    ],
+)
+def test_figures_that_come_and_go_within_their_age_move_nothing(away: Reading) -> None:
+    pods = at(played(lambda now_s: 20.0 if now_s % 60 < 5 else away, 1200.0, CAREFUL))
+
+    assert pods[1200.0] == at(played(lambda _: 20.0, 1200.0, CAREFUL))[1200.0]
+    assert all(prefill <= 3 and decode <= 2 for prefill, decode in pods.values())
+
+
+def test_a_figure_that_comes_back_for_a_moment_does_not_let_a_full_fleet_go() -> None:
+    def flickers(now_s: float) -> float | Reading:
+        return 20.0 if now_s <= 300 or now_s % 100 < 5 else Missing("no scrape")
+
+    pods = at(
+        played(
+            flickers,
+            1200.0,
+            replace(CAREFUL, behavior=replace(CAREFUL.behavior, down_window_s=300.0)),
+        )
+    )
+
+    assert {each for now_s, each in pods.items() if now_s >= 400} == {(30, 20)}
+
+
+def test_figures_that_are_back_let_a_full_fleet_go_after_the_window() -> None:
+    def back(now_s: float) -> float | Reading:
+        return Missing("no scrape") if 300 < now_s <= 500 else 20.0
+
+    pods = at(played(back, 800.0, CAREFUL))
+
+    assert pods[555.0] == (30, 20)
+    assert pods[565.0] < (30, 20)
+    assert pods[800.0] == pods[300.0]
+
+
+def test_a_restart_counts_anew_how_long_figures_were_missed() -> None:
+    *_, (now_s, pods, last) = played(ends_at_300, 355.0, CAREFUL)
+    stored, _ = memories.from_json(memories.to_json(last.memory))
+    seen = observation(now_s + 1000.0, rate_rps=Missing("first scrape"), pods=pair(*pods))
+
+    assert counts({r: each.target for r, each in plan(seen, stored, CAREFUL).roles.items()}) == pods
+
+
+def test_the_most_is_kept_within_ratio_and_budget() -> None:
+    bound = replace(CAREFUL, budget=Budget(accelerators=24), ratio=RatioBounds(highest=(1, 1)))
+    pods = at(played(ends_at_300, 500.0, bound))
+
+    assert pods[500.0] == (12, 12)
+
+
 def test_traffic_that_fades_leaves_the_minimum() -> None:
     asked = replace(CALM, roles=spec(low=(2, 1), lead_time_s=20.0).roles)
     pods = at(played(lambda now_s: max(0.0, 40.0 - now_s / 40), 2000.0, asked))
@@ -166,12 +257,16 @@ def test_static_and_hpa_run_through_the_same_limits() -> None:
     assert scaled[5.0] == (6, 4)
 
 
-def test_a_plan_that_predicts_nothing_decides_the_same() -> None:
-    seen = observation(5.0, rate_rps=20.0, pods=pair(3, 2))
-    told, silent = plan(seen, Memory(), CALM), plan(seen, Memory(), CALM, predicts=False)
+def test_what_comes_of_a_plan_is_predicted_when_it_is_asked_for_and_once() -> None:
+    decided = plan(observation(5.0, rate_rps=20.0, pods=pair(3, 2)), Memory(), CALM)
 
-    assert told.prediction is not None
-    assert silent == replace(told, prediction=None, bottleneck=Bottleneck.NONE)
+    with patch("tandem.planner.plan.predict", wraps=predict) as asked:
+        told = decided.prediction
+        assert told is not None
+        assert decided.bottleneck is told.bottleneck
+        assert decided.prediction is told
+
+    assert asked.call_count == 1
 
 
 def test_the_memory_survives_a_restart() -> None:
@@ -191,9 +286,12 @@ def test_the_memory_survives_a_restart() -> None:
         max_size=6,
     ),
     policy=st.sampled_from(["tandem", "hpa"]),
+    answers=st.tuples(st.sampled_from(OnStale), st.sampled_from(OnUntrusted)),
 )
 def test_no_observation_raises_or_leads_outside_what_is_allowed(
-    looks: list[tuple[float, Traffic, dict[Any, PodCounts]]], policy: str
+    looks: list[tuple[float, Traffic, dict[Any, PodCounts]]],
+    policy: str,
+    answers: tuple[OnStale, OnUntrusted],
 ) -> None:
     asked = spec(
         low=(1, 2),
@@ -202,6 +300,9 @@ def test_no_observation_raises_or_leads_outside_what_is_allowed(
         budget=Budget(accelerators=12),
         policy=policy,
         lead_time_s=5.0,
+        on_stale=answers[0],
+        on_untrusted=answers[1],
+        schedules=(Schedule(cron="* * * * *", lasts_s=30.0, floors=pair(3, 5)),),
     )
     now_s, memory = 0.0, Memory()
     for passed_s, traffic, there in looks:
@@ -214,7 +315,9 @@ def test_no_observation_raises_or_leads_outside_what_is_allowed(
         assert 2 <= targets[1] <= 8
         assert sum(targets) <= 12
         assert asked.ratio.allow(*targets)
-        assert decided == plan(seen, memory, asked)
+        again = plan(seen, memory, asked)
+        assert decided == again
+        assert repr(decided.prediction) == repr(again.prediction), "NaN would differ from itself"
         assert len(memories.to_json(decided.memory)) < 64 * 1024
         memory = decided.memory
 

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from tandem.planner.demand import as_table
 from tandem.planner.memory import from_json, to_json
 from tandem.planner.model import Memory
-from tandem.planner.observation import Cells
+from tandem.planner.observation import Cells, LengthCounts
 from tandem.planner.sketch import (
     HALF_LIFE_S,
     MATTERS,
-    MOST_CELLS,
+    MOST_FRESH,
     MOST_PROMPTS,
     as_cells,
     learnt,
@@ -22,8 +22,8 @@ NONE: Cells = ()
 
 def after(memory: Memory, requests: float, *, at: int = 1000, for_s: float = 5.0) -> Memory:
     """One more interval, with so many requests of a length, that would wait half a minute."""
-    ended, prompts = (((at, 0, output, requests),) for output in (200, 1))
-    return learnt(memory, as_table(ended), as_table(prompts), for_s, 30.0)
+    ended, prompts = (LengthCounts(cells=((at, 0, output, requests),)) for output in (200, 1))
+    return learnt(memory, ended, prompts, for_s, 30.0)
 
 
 def weight(cells: Cells) -> float:
@@ -73,9 +73,9 @@ def test_no_request_is_lost_however_many_lengths_there_are(
 ) -> None:
     memory = Memory(cells=((5, 0, 5, 1e6),), prompts=((5, 0, 1, 1e6),))
     for look in looks:
-        table = as_table(tuple((*row, 1.0) for row in look))
-        memory = learnt(memory, table, table, 5.0, 30.0)
-        assert len(memory.fresh) <= MOST_CELLS
+        counts = LengthCounts(cells=tuple((*row, 1.0) for row in look))
+        memory = learnt(memory, counts, counts, 5.0, 30.0)
+        assert len(memory.fresh) <= MOST_FRESH
         assert len(memory.fresh_prompts) <= MOST_PROMPTS
     assert weight(memory.fresh) == pytest.approx(sum(map(len, looks)))
 

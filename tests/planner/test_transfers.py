@@ -205,7 +205,7 @@ def test_a_fleet_in_the_simulator_learns_its_bandwidth_and_what_transfers_take(
     memories = [Memory()]
 
     def planner(seen: Observation, memory: Memory, _: FleetSpec) -> Plan:
-        decided = plan(seen, memory, believed, predicts=False)
+        decided = plan(seen, memory, believed)
         memories.append(decided.memory)
         return decided
 

@@ -40,7 +40,7 @@ def played(true: EngineProfile) -> tuple[list[Plan], float]:
     plans: list[Plan] = []
 
     def planner(seen: Observation, memory: Memory, asked: FleetSpec) -> Plan:
-        plans.append(partial(plan, predicts=False)(seen, memory, asked))
+        plans.append(partial(plan, learns=False)(seen, memory, asked))
         return plans[-1]
 
     result = simulate(

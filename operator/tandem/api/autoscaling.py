@@ -7,9 +7,11 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from tandem.api.base import ApiModel, Rule
+from tandem.api.fallback import OnStale, OnUntrusted
 from tandem.api.policy_names import POLICY_NAMES
 from tandem.api.role_spec import Count
 from tandem.api.scalars import Duration, OneOf, Quantity
+from tandem.api.schedule import Schedule
 
 
 class Mode(StrEnum):
@@ -136,3 +138,21 @@ class Autoscaling(ApiModel):
 
     behavior: Behavior = Behavior()
     """How fast replicas move."""
+
+    schedules: Annotated[
+        tuple[Schedule, ...],
+        Field(max_length=32, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+    ] = ()
+    """Floors of replicas for demand that is known in advance; where several hold, the highest of
+    each role counts. They hold whatever is measured, within replicas.max, ratio and budget."""
+
+    on_stale: OnStale = OnStale.HOLD
+    """What becomes of replicas while arrivals are unknown, because figures are missing or older than
+    metrics.maxAge. Hold leaves them as they are. Max does so too at first, for
+    as long as metrics.maxAge, and then goes to replicas.max, within ratio and budget."""
+
+    on_untrusted: OnUntrusted = OnUntrusted.BANDS
+    """What becomes of replicas while users get something far off what the model of the engines says
+    (condition ModelTrusted). Bands goes by how busy the engines are, Hold leaves replicas as they
+    are, Max goes to replicas.max, within ratio and budget. Of policies that ask no model it means
+    nothing."""

@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 GROUP = "tandem.dev"
 VERSION = "v1alpha1"
 RULE_BROKEN = "rule_broken"  # type of the pydantic error; `parse` reads its context
+Path = tuple[int | str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class Rule:
         allowed: what would have been right, as a phrase.
         cel: the claim in CEL, `self` being the model; empty where the schema itself says it.
         holds: the claim in Python.
+        culprit: path of what breaks it, where it lies within a list that `field` names; only then asked.
 
     """
 
@@ -36,6 +38,7 @@ class Rule:
     allowed: str
     cel: str
     holds: Callable[[Any], bool]
+    culprit: Callable[[Any], Path] | None = None
 
     def validation(self) -> dict[str, str]:
         """The entry of `x-kubernetes-validations`."""
@@ -44,9 +47,10 @@ class Rule:
     def error(self, model: BaseModel) -> PydanticCustomError:
         """The error of a model that breaks the rule."""
         value: Any = model.model_dump(mode="json", by_alias=True, exclude_none=True)
-        for part in self.field.split("."):
+        path = self.culprit(model) if self.culprit else tuple(self.field.split("."))
+        for part in path:
             value = value[part]
-        context = {"field": self.field, "value": value, "allowed": self.allowed}
+        context = {"field": self.field, "path": path, "value": value, "allowed": self.allowed}
         return PydanticCustomError(RULE_BROKEN, "{field}: {allowed}", context)
 
 

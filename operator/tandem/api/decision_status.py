@@ -8,7 +8,7 @@ from tandem.api.base import ApiModel
 from tandem.api.cut import Line, Name, Paragraph
 from tandem.api.role import Role
 
-MOST_CLAMPS = 20  # every limit may change every role once
+MOST_CLAMPS = 24  # every limit may change every role once
 MOST_CHANGES = 10
 
 Replicas = Annotated[int, Field(ge=0)]

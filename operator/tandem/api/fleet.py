@@ -3,13 +3,13 @@
 A field arrives with its behaviour: what is here is done, and what is not done is not here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from tandem.api.autoscaling import Autoscaling
-from tandem.api.base import ApiModel, Rule
+from tandem.api.base import ApiModel, Path, Rule
 from tandem.api.engine_spec import EngineSpec
 from tandem.api.fleet_status import FleetStatus
 from tandem.api.metadata import FleetMetadata
@@ -123,6 +123,20 @@ class DisaggregatedLLMSpec(ApiModel):
         prefill, decode = self.prefill.replicas.span, self.decode.replicas.span
         return ratio is None or ratio.is_met_by_some(prefill, decode)
 
+    def floors_are_within_bounds(self) -> bool:
+        """Whether every schedule asks for replicas that its role may have."""
+        return not any(self._floors_too_high())
+
+    def floor_too_high(self) -> Path:
+        """Where the first schedule stands that asks for more."""
+        return next(self._floors_too_high())
+
+    def _floors_too_high(self) -> Iterator[Path]:
+        for at, schedule in enumerate(self.autoscaling.schedules):
+            for role, floor in schedule.floors.items():
+                if floor > self.roles[role].replicas.max:
+                    yield "autoscaling", "schedules", at, f"{role}Min"
+
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
             field="autoscaling.ratio",
@@ -147,6 +161,15 @@ class DisaggregatedLLMSpec(ApiModel):
             " >= self.prefill.replicas.min * self.prefill.pools[0].accelerator.count"
             " + self.decode.replicas.min * self.decode.pools[0].accelerator.count",
             holds=budget_holds_minima,
+        ),
+        Rule(
+            field="autoscaling.schedules",
+            allowed="at most replicas.max of the role",
+            cel="!has(self.autoscaling.schedules) || self.autoscaling.schedules.all(each,"
+            " (!has(each.prefillMin) || each.prefillMin <= self.prefill.replicas.max)"
+            " && (!has(each.decodeMin) || each.decodeMin <= self.decode.replicas.max))",
+            holds=floors_are_within_bounds,
+            culprit=floor_too_high,
         ),
     )
 

@@ -35,7 +35,7 @@ class Metrics(ApiModel):
     """The Prometheus to ask."""
 
     max_age: Duration = "60s"
-    """A figure that is older holds the fleet as it is."""
+    """A figure that is older counts as missing; autoscaling.onStale says what follows."""
 
     def names_its_server(self) -> bool:
         """Whether a fleet that reads from Prometheus says from which."""

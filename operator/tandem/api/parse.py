@@ -9,14 +9,13 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tandem.api import crd
-from tandem.api.base import RULE_BROKEN, ApiModel
+from tandem.api.base import RULE_BROKEN, ApiModel, Path
 from tandem.api.engine_profile import EngineProfile
 from tandem.api.fleet import DisaggregatedLLM
 from tandem.api.scalars import NOT_ALLOWED
 from tandem.errors import InvalidInputError
 
 Resource = TypeVar("Resource", bound=ApiModel)
-Path = tuple[int | str, ...]
 
 _ALLOWED = {  # pydantic's kinds of error, in the words of this project
     "bool_type": "true or false",
@@ -76,7 +75,7 @@ def _invalid(model: type[ApiModel], error: ErrorDetails) -> InvalidInputError:
         return _unknown_field(model, path)
     value = error["input"]
     if kind == RULE_BROKEN:
-        path, value = (*path, *context["field"].split(".")), context["value"]
+        path, value = (*path, *context["path"]), context["value"]
     elif kind in {"too_long", "too_short"}:
         value = context["actual_length"]
     elif kind == "missing":

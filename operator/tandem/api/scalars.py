@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from tandem.api import duration, quantity
+from tandem.api import cron, duration, quantity
 
 LONGEST_S = 24 * 3600.0
 NOT_ALLOWED = "not_allowed"  # type of the pydantic error; `parse` reads its context
@@ -160,6 +160,25 @@ EnvName = Annotated[
         allowed="letters, digits and '_', no digit first, such as UCX_TLS",
         max_length=128,
         pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+    ),
+]
+CronLine = Annotated[
+    str,
+    Text(
+        allowed="minute, hour, day of the month, month and day of the week, as cron reads them, that"
+        " some moment meets, such as 0 9 * * 1-5",
+        max_length=128,
+        pattern=cron.PATTERN,
+        holds=cron.is_line,
+    ),
+]
+TimeZone = Annotated[
+    str,
+    Text(
+        allowed="a name of the IANA time zone database, such as UTC or Europe/Berlin",
+        max_length=64,
+        pattern=r"^[A-Za-z][-+_A-Za-z0-9]*(/[-+_A-Za-z0-9]+)*$",
+        holds=cron.is_zone,
     ),
 ]
 Argument = Annotated[str, Field(max_length=4096)]

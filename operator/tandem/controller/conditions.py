@@ -7,15 +7,18 @@ unready.
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from tandem.api import duration
 from tandem.api.autoscaling import Mode
 from tandem.api.condition import Condition, ConditionState
+from tandem.api.fallback import OnStale, OnUntrusted
 from tandem.api.fleet import DisaggregatedLLM
 from tandem.api.role import Role
 from tandem.controller.loop import Tick
 from tandem.controller.reasons import LOOP, PODS, SPEC, Reason, Trouble, Type, of_tick
 from tandem.controller.recent import WINDOW_S, Recent
+from tandem.planner import limits
 from tandem.planner import trust as trusts
 from tandem.planner.memory import KEEP_S
 from tandem.planner.observation import Missing, PodCounts
@@ -23,6 +26,13 @@ from tandem.planner.readings import MOST_INTERVAL_S, MOST_RATE_RPS, usable
 from tandem.planner.words import share
 
 TRUE, FALSE, UNKNOWN = ConditionState.TRUE, ConditionState.FALSE, ConditionState.UNKNOWN
+WHILE_UNTRUSTED = MappingProxyType(
+    {
+        OnUntrusted.BANDS: "go by bands of use",
+        OnUntrusted.HOLD: "are held",
+        OnUntrusted.MAX: "go to their maximum",
+    }
+)
 LEAST_TO_JUDGE = 20  # requests: fewer would call a cold start's first misses a missed objective
 
 
@@ -145,9 +155,21 @@ def _metrics_fresh(look: Look) -> Claim | None:
     if isinstance(arrivals, Missing) and no_gateway:
         return Claim(Type.METRICS_FRESH, UNKNOWN, *no_gateway)
     if isinstance(arrivals, Missing):
-        message = f"Arrivals are unknown, so replicas are held: {arrivals.reason}."
+        message = f"Arrivals are unknown, so replicas {_while_unknown(look)}: {arrivals.reason}."
         return Claim(Type.METRICS_FRESH, FALSE, Reason.METRICS_MISSING, message)
     return Claim(Type.METRICS_FRESH, TRUE, Reason.FRESH, "Arrivals are known.")
+
+
+def _while_unknown(look: Look) -> str:
+    """What replicas do while arrivals are unknown."""
+    assert look.fleet is not None
+    assert look.tick is not None
+    seen, plan, spec = look.tick.observation, look.tick.plan, look.fleet.spec
+    if seen is None or plan is None or spec.autoscaling.on_stale is OnStale.HOLD:
+        return "are held"
+    stale_after_s = duration.seconds(spec.metrics.max_age)
+    is_long = limits.is_stale(plan.memory, seen.now_s, stale_after_s)
+    return "go to their maximum" if is_long else "are held for the moment"
 
 
 def _slo_met(look: Look) -> Claim | None:
@@ -214,7 +236,8 @@ def _model_trusted(look: Look) -> Claim | None:
         return Claim(Type.MODEL_TRUSTED, UNKNOWN, Reason.NO_MODEL, message)
     trust, _ = trusts.recalled(plan.memory)
     if trust.why_not:
-        message = f"Replicas go by bands of use: {trust.why_not}."
+        asked = look.fleet.spec.autoscaling.on_untrusted if look.fleet else OnUntrusted.BANDS
+        message = f"Replicas {WHILE_UNTRUSTED[asked]}: {trust.why_not}."
         return Claim(Type.MODEL_TRUSTED, FALSE, Reason.NOT_AS_PREDICTED, message)
     scores = " and ".join(f"{trust.of(role):.1f} in {role}" for role in Role)
     message = f"Users miss about as many targets as predicted: trust is {scores}, of 1."

@@ -35,7 +35,7 @@ class Reason(StrEnum):
     NOT_LOOKED = "NotLooked"  # no tick has ended yet
     AS_ASKED = "AsAsked"  # the last tick asked the cluster for all that was planned
     FRESH = "Fresh"  # arrivals are known and young enough
-    METRICS_MISSING = "MetricsMissing"  # they are missing, stale or impossible: the fleet is held
+    METRICS_MISSING = "MetricsMissing"  # they are missing, stale or impossible: autoscaling.onStale
     ATTAINED = "Attained"  # of the last minutes' requests, the share asked for met both targets
     MISSED = "Missed"  # a smaller share did
     NO_REQUESTS = "NoRequests"  # none ended, so there is nothing to judge
@@ -44,7 +44,7 @@ class Reason(StrEnum):
     WITHIN_BOUNDS = "WithinBounds"  # ready pods keep to the ratio, or none was set
     OUT_OF_BOUNDS = "OutOfBounds"  # they do not
     AS_PREDICTED = "AsPredicted"  # users miss about as many targets as the model says
-    NOT_AS_PREDICTED = "NotAsPredicted"  # they do not, and replicas go by bands of use meanwhile
+    NOT_AS_PREDICTED = "NotAsPredicted"  # they do not: autoscaling.onUntrusted
     NO_MODEL = "NoModel"  # the policy asks none, or has not yet
     KEPT = "Kept"  # the planner's memory is whole
     MODE_PAUSED = "ModePaused"  # autoscaling.mode is Paused

@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -82,18 +83,22 @@ class Reporter:
     def _next(
         self, body: Body, wanted: Wanted | None, tick: Tick | None, troubles: Sequence[Trouble]
     ) -> tuple[FleetStatus | None, FleetStatus]:
-        """The status before a turn and after it."""
-        before = self._status or _shown(body)
-        self._status = fleet_status(
+        """The status before a turn and after it; whole where it is to be written."""
+        before, now = self._status or _shown(body), dt.datetime.now(dt.UTC)
+        tell = partial(
+            fleet_status,
             wanted.fleet if wanted else None,
             tick,
             before,
             body["metadata"]["generation"],
-            dt.datetime.now(dt.UTC),
+            now,
             spec=wanted.spec if wanted else None,
             recent=self._recent,
             troubles=troubles,
         )
+        after = tell(whole=False)
+        is_due = should_write(self._written, after, self._written_at, now)
+        self._status = tell() if is_due else after
         return before, self._status
 
     async def _tell(self, body: Body, status: FleetStatus, told: Sequence[events.Event]) -> None:

@@ -50,8 +50,9 @@ def fleet_status(
     spec: FleetSpec | None = None,
     recent: Recent | None = None,
     troubles: Sequence[Trouble] = (),
+    whole: bool = True,
 ) -> FleetStatus:
-    """The status after a tick.
+    """The status after a tick; where it is not `whole`, figures that decide nothing stay as they were told.
 
     `fleet` and `spec` are None where the resource can't be carried out, `tick` where none was made;
     `recent` has this tick in it already; `before` is what was told last.
@@ -71,7 +72,8 @@ def fleet_status(
         "observed_generation": generation,
         "phase": _phase(look, claims),
         "conditions": claims,
-        **_seen(look, told, spec),
+        **_decided(look, told),
+        **(_figures(look, spec) if whole else {}),
     }
     return told.model_copy(update=changed)
 
@@ -118,8 +120,19 @@ def _phase(look: Look, claims: Sequence[Condition]) -> Phase | None:
     return Phase.READY if ready.status is ConditionState.TRUE else Phase.STARTING
 
 
-def _seen(look: Look, told: FleetStatus, spec: FleetSpec | None) -> dict[str, Any]:
-    """The blocks that a whole tick fills; none after one that failed."""
+def _decided(look: Look, told: FleetStatus) -> dict[str, Any]:
+    """The last decision and those before it; nothing after a tick that failed."""
+    tick = look.tick
+    if look.fleet is None or tick is None or tick.observation is None or tick.plan is None:
+        return {}
+    return {
+        "last_decision": decision.of(tick.observation, tick.plan, look.now),
+        "history": decision.history(tick.changes, told.history, look.now),
+    }
+
+
+def _figures(look: Look, spec: FleetSpec | None) -> dict[str, Any]:
+    """The blocks that a tick fills besides; nothing after one that failed."""
     tick, fleet = look.tick, look.fleet
     if fleet is None or tick is None or tick.observation is None or tick.plan is None:
         return {}
@@ -133,8 +146,6 @@ def _seen(look: Look, told: FleetStatus, spec: FleetSpec | None) -> dict[str, An
         "bottleneck": plan.bottleneck.value,
         "model": learnt.of(plan.memory, spec),
         "cost": _cost(seen, plan, spec),
-        "last_decision": decision.of(seen, plan, look.now),
-        "history": decision.history(tick.changes, told.history, look.now),
     }
 
 

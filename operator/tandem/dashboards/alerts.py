@@ -102,8 +102,8 @@ def _untrusted() -> Alert:
         lasts="10m",
         severity=Severity.WARNING,
         summary=f"The model of {_WHO} is set aside.",
-        description=f"For 10 minutes replicas of {_WHO} have gone by bands of use, for users get "
-        "something else than the model says.",
+        description=f"For 10 minutes replicas of {_WHO} have gone by autoscaling.onUntrusted (bands of "
+        "use, if it says nothing), for users get something else than the model says.",
         runbook="status.model tells what was learnt of the engines against their EngineProfile, and of "
         "which role. A profile of other engines, flags or accelerators has to be measured anew; "
         "else look for pods that are slower than the others.",
@@ -175,9 +175,9 @@ def _stale() -> Alert:
         promql=_condition("MetricsFresh"),
         lasts="5m",
         severity=Severity.WARNING,
-        summary=f"{_WHO} is held, for nobody knows its arrivals.",
+        summary=f"Nobody knows the arrivals of {_WHO}.",
         description=f"Figures of {_WHO} have been missing or too old for 5 minutes; replicas stay "
-        "as they are whatever the traffic does.",
+        "as they are, or at their maximum (autoscaling.onStale), whatever the traffic does.",
         runbook="The condition MetricsFresh says which figure is missing and why. Look whether the "
         "gateway's pod is there and whether its /metrics, or the Prometheus of spec.metrics, can "
         "be reached from the operator.",

@@ -33,7 +33,7 @@ def _age() -> Panel:
     return Panel(
         title="Age of the figures",
         text="Age of the oldest figure that the last look at the fleet was based on. Beyond "
-        "metrics.maxAge replicas are held.",
+        "metrics.maxAge autoscaling.onStale says what follows.",
         unit=Unit.SECONDS,
         lines=(
             Line(

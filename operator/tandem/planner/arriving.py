@@ -13,7 +13,7 @@ Source: this project, docs/decisions/0015.
 
 import numpy as np
 
-from tandem.planner.demand import Floats, LengthMix, as_table, coarsened, from_cells, mix
+from tandem.planner.demand import Floats, LengthMix, coarsened, from_cells, mix, table_of
 from tandem.planner.identity import by_identity
 from tandem.planner.model import Memory
 from tandem.planner.observation import Cells, LengthCounts, Missing, Traffic
@@ -46,7 +46,7 @@ def prompt_tokens(table: Floats, more_queued: float, known: Cells) -> float:
 def _lengths(cells: Cells, prompts: Cells) -> LengthMix | None:
     if not prompts:
         return from_cells(cells)
-    ended, came = (rows[rows[:, 3] > 0] for rows in (as_table(cells), as_table(prompts)))
+    ended, came = (rows[rows[:, 3] > 0] for rows in (table_of(cells), table_of(prompts)))
     if not len(ended) or not len(came):
         return from_cells(cells)
     return mix(*coarsened(_as_they_come(ended, came)).T)
@@ -88,7 +88,7 @@ def _uncached(table: Floats) -> float:
 
 @by_identity
 def _uncached_of(prompts: Cells) -> float:
-    return _uncached(as_table(prompts))
+    return _uncached(table_of(prompts))
 
 
 def _weighed_tokens(table: Floats) -> tuple[float, float]:

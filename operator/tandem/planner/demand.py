@@ -98,11 +98,15 @@ class Demand:
 
     `classes` are weights of the points of `lengths`, shape (points,), by the name of the class that
     sends them; what these leave of a point's weight is of no class.
+
+    `prompts` come for each request that decode gets: other than 1 where what the roles are to be ready for
+    differs.
     """
 
     rate_rps: float
     lengths: LengthMix
     arrival_ca2: float = 1.0
+    prompts: float = 1.0
     classes: Mapping[str, Floats] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -175,7 +179,7 @@ def of_classes(
 @by_identity
 def from_cells(cells: tuple[Cell, ...]) -> LengthMix | None:
     """The mix of (input, cached, output, weight) cells; None when they weigh nothing."""
-    table = as_table(cells)
+    table = table_of(cells)
     table = table[table[:, 3] > 0]
     return mix(*coarsened(table).T) if len(table) else None
 
@@ -184,6 +188,14 @@ def as_table(cells: Collection[Cell]) -> Floats:
     """An array of cells, shape (cells, 4); thrice as quick as numpy's own way with tuples."""
     flat = np.fromiter(chain.from_iterable(cells), np.float64, 4 * len(cells))
     return flat.reshape(-1, 4)
+
+
+@by_identity
+def table_of(cells: tuple[Cell, ...]) -> Floats:
+    """The same of cells that are remembered, which many ask for; read-only."""
+    table = as_table(cells)
+    table.flags.writeable = False
+    return table
 
 
 def from_requests(

@@ -9,10 +9,19 @@ from tandem.api.fleet import DisaggregatedLLM
 from tandem.api.role import Role
 from tandem.api.role_spec import Pool
 from tandem.api.role_spec import RoleSpec as RoleResource
+from tandem.api.schedule import Schedule as ScheduleResource
 from tandem.errors import InvalidInputError
 from tandem.perf import from_resource
 from tandem.perf.engine_profile import EngineProfile
-from tandem.planner.spec import Behavior, Budget, FleetSpec, RatioBounds, RoleSpec, Slo
+from tandem.planner.spec import (
+    Behavior,
+    Budget,
+    FleetSpec,
+    RatioBounds,
+    RoleSpec,
+    Schedule,
+    Slo,
+)
 
 
 def fleet_spec(fleet: DisaggregatedLLM, profiles: Mapping[str, ProfileResource]) -> FleetSpec:
@@ -42,6 +51,9 @@ def fleet_spec(fleet: DisaggregatedLLM, profiles: Mapping[str, ProfileResource])
         parameters=scaling.policy.parameters,
         interval_s=duration.seconds(scaling.interval),
         paused=scaling.mode is autoscaling.Mode.PAUSED,
+        schedules=tuple(_schedule(given) for given in scaling.schedules),
+        on_stale=scaling.on_stale,
+        on_untrusted=scaling.on_untrusted,
     )
 
 
@@ -88,6 +100,15 @@ def _ratio(given: autoscaling.Ratio | None) -> RatioBounds:
 
 def _pair(given: autoscaling.RatioPair | None) -> tuple[int, int] | None:
     return None if given is None else (given.prefill, given.decode)
+
+
+def _schedule(given: ScheduleResource) -> Schedule:
+    return Schedule(
+        cron=given.cron,
+        timezone=given.timezone,
+        lasts_s=duration.seconds(given.lasts),
+        floors=given.floors,
+    )
 
 
 def _budget(given: autoscaling.Budget | None, roles: Mapping[Role, RoleSpec]) -> Budget:

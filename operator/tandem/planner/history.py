@@ -16,6 +16,9 @@ class History:
 
     def __init__(self, times: Floats, seen: NDArray[np.complex128]) -> None:
         self._times, self._seen = times, seen
+        self._rates: dict[
+            tuple[int, float], tuple[Floats, Floats]
+        ] = {}  # ends are kept, not their ids alone
         self.start_s, self.end_s = float(times[0]), float(times[-1])
         self.span_s = self.end_s - self.start_s
 
@@ -35,7 +38,16 @@ class History:
         return History(-self._times[::-1], self._seen[-1] - self._seen[::-1])
 
     def rates_rps(self, ends_s: Floats, window_s: float) -> Floats:
-        """The rate over the window before each time; NaN where too little of it was watched."""
+        """The rate over the window before each time; NaN where too little of it was watched.
+
+        Predictors ask for the same: what was told of the same times is kept, and neither may be changed.
+        """
+        key = id(ends_s), window_s
+        if key not in self._rates:
+            self._rates[key] = ends_s, self._rates_rps(ends_s, window_s)
+        return self._rates[key][1]
+
+    def _rates_rps(self, ends_s: Floats, window_s: float) -> Floats:
         seen = np.interp(ends_s, self._times, self._seen)
         seen = seen - np.interp(ends_s - window_s, self._times, self._seen)
         enough = seen.imag > LEAST_COVER * min(window_s, max(self.span_s, 1e-9))

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
+from tandem.api.fallback import OnStale
 from tandem.api.role import Role
-from tandem.planner import evidence, region
+from tandem.planner import evidence, region, schedules
 from tandem.planner import placement as placements
 from tandem.planner.calibration import calibrated
 from tandem.planner.demand import MOST_ARRIVAL_CA2
@@ -72,6 +73,25 @@ def hold(situation: Situation, targets: Pair) -> Limited:
     """Nothing moves on figures that are missing, stale or impossible."""
     why = unknown(situation)
     return Limited(situation.current, why) if why else Limited(targets)
+
+
+def on_stale(situation: Situation, targets: Pair) -> Limited:
+    """The most instead, where the fleet asks for it, after a while."""
+    if not _asks_for_most(situation):
+        return Limited(targets)
+    stale_after_s = situation.spec.behavior.stale_after_s
+    return Limited(situation.spec.most, f"unknown for {stale_after_s:.0f} s and more")
+
+
+def is_stale(memory: Memory, now_s: float, stale_after_s: float) -> bool:
+    """Whether arrivals have been unknown for as long as a figure may be old."""
+    return memory.unknown_s is not None and now_s - memory.unknown_s >= stale_after_s
+
+
+def _asks_for_most(situation: Situation) -> bool:
+    spec, now_s = situation.spec, situation.observation.now_s
+    is_long = is_stale(situation.memory, now_s, spec.behavior.stale_after_s)
+    return spec.on_stale is OnStale.MAX and is_long and bool(unknown(situation))
 
 
 def up_step(situation: Situation, targets: Pair) -> Limited:
@@ -138,6 +158,18 @@ def minimum(situation: Situation, targets: Pair) -> Limited:
     return Limited(raised, "the role's minimum")
 
 
+def schedule(situation: Situation, targets: Pair) -> Limited:
+    """Never fewer than a schedule asks for at this time."""
+    if not situation.spec.schedules:
+        return Limited(targets)
+    now_s, spec = situation.observation.now_s, situation.spec
+    found = ((role, schedules.floor(spec, role, now_s, targets[role])) for role in Role)
+    higher = {role: floor for role, floor in found if floor is not None}
+    raised = {role: floor.replicas for role, floor in higher.items()}
+    reasons = dict.fromkeys(floor.reason for floor in higher.values())
+    return Limited({**targets, **raised}, " and ".join(reasons))
+
+
 def maximum(situation: Situation, targets: Pair) -> Limited:
     """Never more than the role's maximum."""
     roles = situation.spec.roles
@@ -184,6 +216,7 @@ def budget(situation: Situation, targets: Pair) -> Limited:
 
 LIMITS: tuple[tuple[str, Limit], ...] = (
     ("hold", hold),  # first: what is not known moves nothing
+    ("onStale", on_stale),  # ... unless it is asked to, at the pace of any other move
     ("scaleUpStep", up_step),
     (
         "scaleDownWindow",
@@ -192,6 +225,7 @@ LIMITS: tuple[tuple[str, Limit], ...] = (
     ("scaleDownStep", down_step),
     ("survivors", survivors),  # asked of what would really go
     ("min", minimum),
+    ("schedule", schedule),  # needs no figures, and no step holds up what was known long before
     ("max", maximum),
     ("ratio", ratio),  # within min and max
     ("placement", placement),  # within these
@@ -214,21 +248,27 @@ def limited(situation: Situation, wishes: Pair) -> tuple[Pair, tuple[Clamp, ...]
 
 
 def with_wishes(situation: Situation, wishes: Pair) -> Memory:
-    """The memory with these wishes, less those that no longer matter to a maximum over the window."""
-    now_s = situation.observation.now_s
+    """The memory with these wishes, less those that no longer matter to a maximum over the window.
+
+    And since when arrivals have been unknown.
+    """
+    if _asks_for_most(situation):
+        wishes = situation.spec.most  # figures that come back for a moment are no way down
+    now_s, memory = situation.observation.now_s, situation.memory
     oldest_s = now_s - window(situation.spec, situation.hold_s)
     kept = {
         role: (
             *(
                 (time_s, count)
-                for time_s, count in situation.memory.wishes.get(role, ())
+                for time_s, count in memory.wishes.get(role, ())
                 if count > wish and oldest_s <= time_s <= now_s
             ),
             (now_s, wish),
         )
         for role, wish in wishes.items()
     }
-    return replace(situation.memory, wishes=kept)
+    since_s = now_s if memory.unknown_s is None else memory.unknown_s
+    return replace(memory, wishes=kept, unknown_s=since_s if unknown(situation) else None)
 
 
 def window(spec: FleetSpec, hold_s: float) -> float:

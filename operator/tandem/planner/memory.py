@@ -7,9 +7,10 @@
 """
 
 import json
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, replace
-from math import exp, isfinite
+from math import exp, inf, isfinite
 from typing import Any
 
 from tandem.api.role import Role
@@ -72,13 +73,12 @@ def _after(
     """With the figures of one more interval."""
     traffic, interval_s = observation.traffic, observation.traffic.interval_s
     counted = arriving.prefilled(traffic)
-    ended, prompts = sketch.believed(traffic.lengths), sketch.believed(counted)
     arrivals = usable(traffic.arrivals, MOST_RATE_RPS * interval_s, stale_after_s)
     queued = usable(traffic.queued_tokens, MOST_TOKENS, stale_after_s)
     queued_tokens = memory.queued_tokens if isinstance(queued, Missing) else queued
     unknown = next((each for each in (arrivals, counted) if isinstance(each, Missing)), None)
-    tokens = unknown or _prompt_tokens(prompts, queued_tokens, memory)
-    memory = sketch.learnt(memory, ended, prompts, interval_s, merge_s)
+    tokens = unknown or _prompt_tokens(sketch.believed(counted), queued_tokens, memory)
+    memory = sketch.learnt(memory, traffic.lengths, counted, interval_s, merge_s)
     return replace(
         memory,
         rates=_rows(observation, memory.rates, arrivals),
@@ -199,11 +199,26 @@ def _rows(observation: Observation, rows: Rates, count: float | Missing) -> Rate
     if isinstance(count, Missing):
         return rows
     seen_s = now_s - age_s(traffic.arrivals)
-    kept = (row for row in rows if row[0] > now_s - KEEP_S)
-    return _merged((*kept, (seen_s, traffic.interval_s, count)), now_s)
+    kept = rows[bisect_right(rows, (now_s - KEEP_S, inf, inf)) :]
+    settled, aging, recent = _by_age(kept, now_s)
+    newest = (*recent[-1:], (seen_s, traffic.interval_s, count))
+    return (*settled, *joined(aging, now_s), *recent[:-1], *joined(newest, now_s))
 
 
-def _merged(rates: Iterable[tuple[float, float, float]], now_s: float) -> Rates:
+def _by_age(rows: Rates, now_s: float) -> tuple[Rates, Rates, Rates]:
+    """Rows in their order: old at the last look already, grown old since, and recent ones.
+
+    The first are joined as far as they can be, but for the last of them; the recent but for their last.
+    """
+    if not rows:
+        return (), (), ()
+    old = bisect_left(rows, (rows[-1][0] - RECENT_S,))
+    settled = max(old - 1, 0)
+    recent = max(bisect_right(rows, (now_s - RECENT_S, inf, inf)), settled)
+    return rows[:settled], rows[settled:recent], rows[recent:]
+
+
+def joined(rates: Iterable[tuple[float, float, float]], now_s: float) -> Rates:
     """Neighbours joined while together they stay as short as their age asks for."""
     merged: list[tuple[float, float, float]] = []
     for time_s, interval_s, arrivals in rates:

@@ -1,6 +1,6 @@
 """What the planner answers: targets with reasons, what it predicts, and what it wants to remember."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -118,6 +118,7 @@ class Memory:
         learnt_s: when the newest figures that engines were judged by were true.
         engines: revision and profiles that all this was learnt of, by what they belong to.
         queued_tokens: of prompts that waited at the last look; None before the first.
+        unknown_s: since when arrivals have been unknown; a restart counts anew.
         facts: numbers of a policy's own, by name.
 
     """
@@ -138,6 +139,7 @@ class Memory:
     learnt_s: float | None = None
     engines: Mapping[str, str] = field(default_factory=dict)
     queued_tokens: float | None = None
+    unknown_s: float | None = None
     facts: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -145,16 +147,28 @@ class Memory:
 class Plan:
     """One decision for the whole fleet.
 
+    `predicted` works out what the targets do with the arrivals of the last minute, once it is asked: not
+    every decision is told. None while nothing is known of them.
+
     `switches` are running pods that change their role, (from, to) each, before roles reach their targets;
     `warm` are pods a role that shall stand by, started. Only the simulator moves these levers so far.
     """
 
     roles: Mapping[Role, Decision]
     memory: Memory
-    prediction: Prediction | None
-    bottleneck: Bottleneck
+    predicted: Callable[[], Prediction | None] = field(compare=False, repr=False)
     reasons: tuple[str, ...]
     runner_up: RunnerUp | None
     look_again_s: float
     switches: tuple[tuple[Role, Role], ...] = ()
     warm: Mapping[Role, int] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def prediction(self) -> Prediction | None:
+        """What the targets would do now."""
+        return self.predicted()
+
+    @property
+    def bottleneck(self) -> Bottleneck:
+        """Which stage gives way first; none where nothing is known."""
+        return Bottleneck.NONE if self.prediction is None else self.prediction.bottleneck

@@ -154,7 +154,8 @@ def of(found: Found, tandem: Tandem) -> Placement:
 def _asked(tandem: Tandem, spec: FleetSpec) -> Goal:
     """The targets as the tandem has them."""
     price, _ = region.prices(spec)
-    return Goal(tandem=tandem, shares=staircase.shares_of(tandem), spec=spec, price=price)
+    shares = staircase.shares_of(tandem)
+    return Goal(tandem=tandem, shares=shares, alone=shares, spec=spec, price=price)
 
 
 def _placing(goal: Goal, shares: Shares, box: Counts, free: Found) -> Placing:
@@ -166,6 +167,7 @@ def _placing(goal: Goal, shares: Shares, box: Counts, free: Found) -> Placing:
     return Placing(
         tandem=goal.tandem,
         shares=goal.shares,
+        alone=goal.alone,
         spec=goal.spec,
         price=goal.price,
         free=free,

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from itertools import takewhile
 
 from tandem.api.role import Role
@@ -10,7 +11,7 @@ from tandem.planner import arriving, calibration, forecast, switches
 from tandem.planner import memory as memories
 from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand
 from tandem.planner.limits import Situation, limited, unknown, with_wishes
-from tandem.planner.model import Bottleneck, Clamp, Decision, Memory, Plan, Prediction
+from tandem.planner.model import Clamp, Decision, Memory, Plan, Prediction
 from tandem.planner.observation import Observation
 from tandem.planner.placement import predict
 from tandem.planner.policies.proposal import Policy, Proposal
@@ -39,18 +40,17 @@ class Course:
         return ideal(self.proposal)
 
 
-def plan(
-    observation: Observation, memory: Memory, spec: FleetSpec, *, predicts: bool = True
-) -> Plan:
-    """Remember, ask the policy, apply the limits, and predict, where anybody reads a prediction."""
-    found = course(observation, memory, spec, learns=predicts)
+def plan(observation: Observation, memory: Memory, spec: FleetSpec, *, learns: bool = True) -> Plan:
+    """Remember, ask the policy and apply the limits; predict when somebody asks what will come of it.
+
+    Times of engines are learnt where the policy goes by them, or where `learns` says that somebody does.
+    """
+    found = course(observation, memory, spec, learns=learns)
     proposal, clamps, memory = found.proposal, found.clamps, found.situation.memory
-    prediction = _prediction(memory, spec, found.targets) if predicts else None
     return Plan(
         roles={role: _decision(proposal, found.targets, clamps, role) for role in Role},
         memory=replace(with_wishes(found.situation, proposal.wishes), facts=dict(proposal.facts)),
-        prediction=prediction,
-        bottleneck=Bottleneck.NONE if prediction is None else prediction.bottleneck,
+        predicted=cache(partial(_prediction, memory, spec, found.targets)),
         reasons=_reasons(proposal, clamps),
         runner_up=proposal.runner_up,
         look_again_s=spec.interval_s,
@@ -62,10 +62,7 @@ def plan(
 def course(
     observation: Observation, memory: Memory, spec: FleetSpec, *, learns: bool = True
 ) -> Course:
-    """All that is decided; `situation` holds the memory after this look, and pods after switches.
-
-    Times of engines are learnt where the policy goes by them, or somebody else does.
-    """
+    """All that is decided; `situation` holds the memory after this look, and pods after switches."""
     policy = named(spec.policy)
     merge_s = forecast.step_s(min(role.lead_time_s for role in spec.roles.values()))
     memory = memories.remember(observation, memory, spec.behavior.stale_after_s, merge_s)

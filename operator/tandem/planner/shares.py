@@ -8,6 +8,8 @@ with load, so such a line tells rather too little.
 from bisect import bisect_left
 
 from tandem.api.role import Role
+from tandem.planner.demand import Floats
+from tandem.planner.queueing.tandem import UNLIMITED, Tandem
 from tandem.planner.staircase import Goal
 
 STEP = 1.01  # from rung to rung
@@ -37,11 +39,15 @@ class Shares:
 
     def busy(self, prefills: int, decodes: int) -> float:
         """What replicas that are never idle serve, decode within its TPOT target; above any share within the SLO."""
-        most_rps = min(
-            prefills * self._each_rps[Role.PREFILL], decodes * self._each_rps[Role.DECODE]
+        tandem = self._goal.tandem
+        asked = (
+            (tandem.prompts_rps, prefills, Role.PREFILL),
+            (tandem.rate_rps, decodes, Role.DECODE),
         )
-        rate_rps = self._goal.tandem.rate_rps
-        return most_rps / rate_rps if rate_rps > 0 else float(most_rps > 0) * STEP**MORE
+        return min(
+            count * self._each_rps[role] / rate_rps if rate_rps > 0 else count * STEP**MORE
+            for rate_rps, count, role in asked
+        )
 
     def _rung(self, prefills: int, decodes: int) -> int:
         """The first rung, that of the largest share, which the pair serves."""
@@ -67,10 +73,17 @@ class Shares:
         return low + part * (high - low)
 
     def _spare(self, rung: int, prefills: int, decodes: int) -> float:
-        """What is attained beyond the goal at a share, of the target that lacks most."""
+        """What is attained beyond the goal at a share, of the target that lacks most; decode alone too."""
         if rung not in self._at:
             self._at[rung] = self._goal.tandem.shared(STEP**-rung)
-        tandem, shares = self._at[rung], self._goal.shares
-        if len(shares) == 1:
-            return tandem.attainment(prefills, decodes) - float(shares[0])
-        return float((tandem.attainments(prefills, decodes) - shares).min())
+        tandem, goal = self._at[rung], self._goal
+        spare = _beyond(tandem, goal.shares, prefills, decodes)
+        if (goal.alone > goal.shares).any():
+            return min(spare, _beyond(tandem, goal.alone, UNLIMITED, decodes))
+        return spare
+
+
+def _beyond(tandem: Tandem, shares: Floats, prefills: int, decodes: int) -> float:
+    if len(shares) == 1:
+        return tandem.attainment(prefills, decodes) - float(shares[0])
+    return float((tandem.attainments(prefills, decodes) - shares).min())

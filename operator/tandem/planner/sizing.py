@@ -1,8 +1,8 @@
 """Sizing: the cheapest pair of replicas that meets the SLO, or what comes nearest where none can.
 
 What idle engines do not reach no number of replicas buys: then what they do reach is sized for, less half
-of the error budget for waiting. The search is `staircase`; where a role has several pools, `composition`; where pods lie in domains,
-`placement`.
+of the error budget for waiting. The search is `staircase`; where a role has several pools, `composition`;
+where pods lie in domains, `placement`.
 """
 
 from collections.abc import Mapping
@@ -90,18 +90,29 @@ class Sizing:
         return {role: pools.named(roles[role], count) for role, count in self.replicas.items()}
 
 
-def size(demand: Demand, spec: FleetSpec, *, spare: float = 0.0) -> Sizing:
+def size(
+    demand: Demand, spec: FleetSpec, *, spare: float = 0.0, decode_share: float = 0.0
+) -> Sizing:
     """The cheapest allowed pair that meets the SLO; else the one that serves the need best.
 
     Where lengths alone (prompts that no fleet serves in time) leave less than the share `spare` of the
     error budget, the goal is lowered by what lacks: else the last of the budget would be bought dearly.
+    `decode_share` is what decode shall attain where nobody waits for prefill, if that is more than is asked
+    of both.
 
     Where a role has several pools, they are taken in the order that makes it cheapest.
     """
     tandem = Tandem(demand, spec)
     infeasible = idle_limit(tandem)
-    aim, shares = _aim(tandem, spec, infeasible, spare)
-    goal = Goal(tandem=aim, shares=shares, spec=spec, price=composition.price(spec))
+    aim = _aim(tandem, spec, infeasible)
+    asked, reach = staircase.shares_of(aim), aim.attainments(UNLIMITED, UNLIMITED)
+    goal = Goal(
+        tandem=aim,
+        shares=_possible(asked, reach, spare),
+        alone=_possible(np.maximum(asked, decode_share), reach, spare),
+        spec=spec,
+        price=composition.price(spec),
+    )
     is_plain = all(filling.is_plain for filling in tandem.fillings.values())
     if spec.domains and is_plain:
         return _placed(placement.found(goal), tandem, infeasible)
@@ -162,24 +173,24 @@ def _limit(tandem: Tandem, target: Target, reach: float) -> InfeasibleSlo:
     )
 
 
-def _aim(
-    tandem: Tandem, spec: FleetSpec, infeasible: InfeasibleSlo | None, spare: float
-) -> tuple[Tandem, Floats]:
-    """The SLO and the shares to size for: those asked, or the nearest that idle engines reach."""
-    asked, reach = staircase.shares_of(tandem), tandem.attainments(UNLIMITED, UNLIMITED)
+def _aim(tandem: Tandem, spec: FleetSpec, infeasible: InfeasibleSlo | None) -> Tandem:
+    """What to size for: the targets asked, or the nearest that idle engines reach."""
     if infeasible is None:
-        return tandem, np.minimum(asked, reach - spare * (1 - asked))
+        return tandem
     if not isfinite(infeasible.ttft_s):
         # no pods help a domain's link that is too slow: the rest must not lack too
         unshared = spec.with_engines(_unshared)
         tandem = Tandem(tandem.demand, unshared)
-        return _aim(tandem, unshared, idle_limit(tandem), spare)
-    lacking = reach < asked
-    if reach.min() < HALF:
-        tandem = Tandem(tandem.demand, _relaxed(tandem, spec, reach))
-        reach = tandem.attainments(UNLIMITED, UNLIMITED)
-    nearest = reach - max(spare, SPARE) * (1 - asked)
-    return tandem, np.where(lacking, nearest, np.minimum(asked, reach - spare * (1 - asked)))
+        return _aim(tandem, unshared, idle_limit(tandem))
+    reach = tandem.attainments(UNLIMITED, UNLIMITED)
+    return tandem if reach.min() >= HALF else Tandem(tandem.demand, _relaxed(tandem, spec, reach))
+
+
+def _possible(asked: Floats, reach: Floats, spare: float) -> Floats:
+    """The shares to size for: those asked, as far as idle engines leave something to waiting."""
+    lacks = reach < asked
+    least = np.where(lacks, max(spare, SPARE), spare) * (1 - asked)
+    return np.minimum(asked, reach - least)
 
 
 def _unshared(profile: EngineProfile) -> EngineProfile:

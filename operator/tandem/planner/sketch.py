@@ -18,8 +18,10 @@ from tandem.planner.observation import Cells, LengthCounts, Missing
 from tandem.planner.readings import MOST_LENGTH, MOST_REQUESTS
 
 HALF_LIFE_S = 600.0  # long enough for a mix, short enough for a new prompt template
-MOST_CELLS, MOST_PROMPTS = 768, 256
+MOST_CELLS, MOST_FRESH, MOST_PROMPTS = 768, 1024, 256
 LEAST_WEIGHT = 1e-3  # of a cell, in requests; lighter ones are forgotten
+LEAST = np.array([1.0, 0.0, 1.0, LEAST_WEIGHT])  # input, cached and output tokens, requests
+MOST = np.array([MOST_LENGTH, MOST_LENGTH, MOST_LENGTH, MOST_REQUESTS])
 MATTERS = 0.1  # new requests of those known
 
 
@@ -36,21 +38,28 @@ def believed(lengths: LengthCounts | Missing) -> Floats:
 
 def plausible(table: Floats) -> NDArray[np.bool_]:
     """Which rows are lengths and counts that exist."""
-    sizes, weights = table[:, :3], table[:, 3]
-    most, least = np.array([MOST_LENGTH] * 3), np.array([1.0, 0.0, 1.0])
-    sized: NDArray[np.bool_] = np.all((sizes >= least) & (sizes <= most), axis=1)
-    return sized & (weights >= LEAST_WEIGHT) & (weights <= MOST_REQUESTS)
+    possible: NDArray[np.bool_] = np.all((table >= LEAST) & (table <= MOST), axis=1)
+    return possible
 
 
 def learnt(
-    memory: Memory, ended: Floats, prompts: Floats, interval_s: float, merge_s: float
+    memory: Memory,
+    ended: LengthCounts | Missing,
+    prompts: LengthCounts | Missing,
+    interval_s: float,
+    merge_s: float,
 ) -> Memory:
     """With the requests that ended and the prompts that were prefilled in one more interval."""
-    fresh = _few((*memory.fresh, *as_cells(ended)), MOST_CELLS)
-    fresh_prompts = _few((*memory.fresh_prompts, *as_cells(prompts)), MOST_PROMPTS)
+    fresh = (*memory.fresh, *_believed_cells(ended))
+    fresh_prompts = (*memory.fresh_prompts, *_believed_cells(prompts))
     waited_s = memory.waited_s + interval_s
     if waited_s < merge_s and not _matters(fresh, fresh_prompts, memory):
-        return replace(memory, fresh=fresh, fresh_prompts=fresh_prompts, waited_s=waited_s)
+        return replace(
+            memory,
+            fresh=_few(fresh, MOST_FRESH),
+            fresh_prompts=_few(fresh_prompts, MOST_PROMPTS),
+            waited_s=waited_s,
+        )
     return replace(
         memory,
         cells=_merged(memory.cells, fresh, waited_s, MOST_CELLS),
@@ -59,6 +68,14 @@ def learnt(
         fresh_prompts=(),
         waited_s=0.0,
     )
+
+
+def _believed_cells(lengths: LengthCounts | Missing) -> Cells:
+    """The same as cells, which are at hand where nothing is left out, as nearly always."""
+    table = believed(lengths)
+    if isinstance(lengths, LengthCounts) and len(table) == len(lengths.cells):
+        return lengths.cells
+    return as_cells(table)
 
 
 def as_cells(table: Floats) -> Cells:
@@ -81,7 +98,7 @@ _known = by_identity(_requests)  # of what stands for many looks
 
 def _merged(cells: Cells, fresh: Cells, waited_s: float, most: int) -> Cells:
     """Counts of before, decayed, and those that are new."""
-    before = demand.as_table(cells)
+    before = demand.table_of(cells).copy()
     before[:, 3] *= 0.5 ** (waited_s / HALF_LIFE_S)
     kept = before[before[:, 3] >= LEAST_WEIGHT]
     return as_cells(_summed(np.concatenate([kept, demand.as_table(fresh)]), most))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from tandem.api.fallback import OnStale, OnUntrusted
 from tandem.api.role import Role
 from tandem.perf.engine_profile import EngineProfile
 
@@ -121,6 +122,16 @@ class Behavior:
     stale_after_s: float = 60.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """Fewest replicas of some roles, Ready at each moment of a cron line in a time zone and for `lasts_s` on."""
+
+    cron: str
+    timezone: str = "UTC"
+    lasts_s: float
+    floors: Mapping[Role, int]
+
+
 # Nothing but a policy's own hold slows it: what a comparison of policies runs each of them with.
 OWN_PACE = Behavior(up_max_step=1_000_000, down_window_s=0.0, down_max_step=1_000_000)
 
@@ -143,6 +154,14 @@ class FleetSpec:
     parameters: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     interval_s: float = 5.0
     paused: bool = False  # plans are made and told, none is applied
+    schedules: tuple[Schedule, ...] = ()
+    on_stale: OnStale = OnStale.HOLD
+    on_untrusted: OnUntrusted = OnUntrusted.BANDS
+
+    @property
+    def most(self) -> Mapping[Role, int]:
+        """The most replicas that each role may have."""
+        return {role: given.max_replicas for role, given in self.roles.items()}
 
     def with_engines(self, change: Callable[[EngineProfile], EngineProfile]) -> "FleetSpec":
         """The fleet with every engine of every pool changed alike."""

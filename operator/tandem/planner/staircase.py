@@ -27,10 +27,14 @@ COLUMNS = 64  # numbers of prefill replicas that are looked at together
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Goal:
-    """What is searched for: the shares that the targets of a tandem shall attain, at the least price."""
+    """What is searched for: the shares that the targets of a tandem shall attain, at the least price.
+
+    `alone` are those that decode shall attain where nobody waits for prefill.
+    """
 
     tandem: Tandem
     shares: Floats
+    alone: Floats
     spec: FleetSpec
     price: Price
 
@@ -104,17 +108,21 @@ def meets(tandem: Tandem, shares: Floats, prefills: int, decodes: int) -> bool:
 
 def least(goal: Goal, role: Role) -> int | None:
     """The fewest replicas of a role that could do, with the other one without end; None: no number."""
+    tandem = goal.tandem
     if role is Role.PREFILL:
-        return _least(lambda count: goal.meets(count, UNLIMITED), guess=busy(goal.tandem, role))
-    return _least(lambda count: goal.meets(UNLIMITED, count), guess=busy(goal.tandem, role))
+        return _least(lambda count: goal.meets(count, UNLIMITED), guess=busy(tandem, role))
+    return _least(
+        lambda count: meets(tandem, goal.alone, UNLIMITED, count), guess=busy(tandem, role)
+    )
 
 
 def busy(tandem: Tandem, role: Role) -> int:
     """Replicas that are always busy, decode within the TPOT target."""
     each, filling = tandem.most_rps(role), tandem.fillings[role]
+    rate_rps = tandem.prompts_rps if role is Role.PREFILL else tandem.rate_rps
     if filling.is_plain:
-        return ceil(tandem.rate_rps / each[0])
-    return int(np.searchsorted(filling.summed(each), tandem.rate_rps))
+        return ceil(rate_rps / each[0])
+    return int(np.searchsorted(filling.summed(each), rate_rps))
 
 
 def _cheapest(goal: Goal, region: Region) -> list[Pair]:

@@ -66,7 +66,7 @@ def settle(demand: Demand, spec: FleetSpec) -> Settled:
     seen: list[Pair] = []
     for look in range(1, LOOKS + 1):
         observation = _observation(look * LOOK_S, demand, asked, pods, queues)
-        decided = plan(observation, memory, asked, predicts=False)
+        decided = plan(observation, memory, asked, learns=False)
         queues = _later(queues, demand, asked, pods)
         pods = {role: decision.target for role, decision in decided.roles.items()}
         memory = decided.memory

@@ -170,6 +170,7 @@ def _changes(question: Question, wish: Pair, result: Pair) -> Iterator[Change]:
 def _moved(spec: FleetSpec, before: Pair | None, aim: Pair) -> Iterator[_Moved]:
     """The limits that stand between a fleet and a pair, each moved alone."""
     yield from _bounds(spec, aim)
+    yield from _floors(spec, aim)
     yield from _ratio(spec, aim)
     yield from _budgets(spec, aim)
     if before is not None:
@@ -188,6 +189,17 @@ def _bounds(spec: FleetSpec, aim: Pair) -> Iterator[_Moved]:
         name, bound = ("max", high) if count > high else ("min", low)
         roles = {**spec.roles, role: wider}
         yield _Moved(f"{role} {name}", str(bound), str(count), replace(spec, roles=roles))
+
+
+def _floors(spec: FleetSpec, aim: Pair) -> Iterator[_Moved]:
+    for at, each in enumerate(spec.schedules):
+        for role, least in each.floors.items():
+            if least > aim[role]:
+                lower = replace(each, floors={**each.floors, role: aim[role]})
+                schedules = (*spec.schedules[:at], lower, *spec.schedules[at + 1 :])
+                name = f"schedule {each.cron} {role}"
+                moved = replace(spec, schedules=schedules)
+                yield _Moved(name, str(least), str(aim[role]), moved)
 
 
 def _ratio(spec: FleetSpec, aim: Pair) -> Iterator[_Moved]:

@@ -98,8 +98,10 @@ def test_whatever_is_seen_every_policy_has_an_answer_that_survives_json(
     for name in POLICIES:
         asked, memory = spec(policy=name, behavior=OWN_PACE), Memory()
         for tick, seen in enumerate(looks):
-            decided = plan(seen, memory, asked, predicts=name == "tandem")
+            decided = plan(seen, memory, asked, learns=name == "tandem")
             targets = {role: decision.target for role, decision in decided.roles.items()}
+            if name == "tandem" and decided.prediction is not None:
+                assert 0 <= decided.prediction.attainment <= 1
             assert all(1 <= target <= 64 for target in targets.values()) or tick == 0, name
             memory, damage = memories.from_json(memories.to_json(decided.memory))
             assert not damage, name

@@ -43,7 +43,7 @@ class Fleet:
             finished=ended,
             met_both=ended,
         )
-        decided = plan(seen, self.memory, SPEC, predicts=False)
+        decided = plan(seen, self.memory, SPEC, learns=False)
         self.memory = decided.memory
         for role in Role:
             more = decided.roles[role].target - self.pods[role]

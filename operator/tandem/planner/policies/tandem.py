@@ -11,7 +11,7 @@
    it waits for decode.
 5. Decode is partly known: residents that are already there need room, whatever the forecast says.
 6. A model that tells less of misses than users see is given head-room; one that is far off is set aside
-   for bands of use until it is right again (`planner.trust`, `planner.bands`).
+   for bands of use until it is right again (`planner.trust`, `planner.untrusted`).
 7. For two lead times after the start only what the level and a rise that no noise explains need is added
    and nothing is taken; later nothing is taken that was wished for within the last two lead times, or that
    the present needs.
@@ -25,7 +25,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from tandem.api.role import Role
-from tandem.planner import arriving, bands, evidence, feedback, streams
+from tandem.planner import arriving, evidence, feedback, streams, untrusted
 from tandem.planner import trust as trusts
 from tandem.planner.calibration import calibrated
 from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, LengthMix
@@ -48,7 +48,7 @@ from tandem.planner.policies.proposal import (
 )
 from tandem.planner.queueing.tandem import UNLIMITED, Tandem
 from tandem.planner.sizing import Sizing, size
-from tandem.planner.spec import FleetSpec, Slo
+from tandem.planner.spec import FleetSpec
 
 WINDOW = 1.5  # lead times over which the level is taken; one would chase bursts that end before pods start
 HOLD = 2.0  # lead times that a fleet stands after its start, and that a lower wish must stand
@@ -56,6 +56,7 @@ SPARE = (
     0.5  # of the error budget: prompts that no fleet serves in time may use so much of it unheeded
 )
 DECODE_EASE = 1.5  # doublings of the error budget at most, of decode
+LEAST_RATE_RPS = 1e-9  # nobody comes: no division by zero
 LEAST_LEAD_S = 2.0  # warm pods: the window still holds a few arrivals
 
 PARAMETERS = MappingProxyType(
@@ -103,19 +104,20 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
     specs = _eased(spec, ease, unreachable)
     starts = _is_starting(observation, memory, spec)
     growth = ease.growth * trust.widening * (1 + parameter(spec, PARAMETERS, "headroom"))
-    sizings = _sizings(expected, lengths, memory, specs, growth=growth, sure_only=starts)
+    sizing = _sizing(expected, lengths, memory, specs, growth=growth, sure_only=starts)
     needs = {
         Role.PREFILL: evidence.backlog(observation, spec, tandem),
         Role.DECODE: evidence.residents(observation, spec, tandem),
     }
     rules = {str(role): each.rule for role, each in expected.items()}
     proposal = replace(
-        _proposal(observation, expected, sizings, needs, starts=starts),
+        _proposal(observation, expected, sizing, needs, starts=starts),
         goal=specs[Role.PREFILL].slo.attainment,
         hold_s=HOLD * _lead_s(spec),
         facts=state.facts(ease=ease, trust=trust, window=window, **rules),
     )
-    return bands.instead(proposal, observation, spec, why) if (why := trust.why_not) else proposal
+    why = trust.why_not
+    return untrusted.instead(proposal, observation, spec, why) if why else proposal
 
 
 def _eased(spec: FleetSpec, ease: Ease, unreachable: float) -> Mapping[Role, FleetSpec]:
@@ -130,7 +132,7 @@ def _eased(spec: FleetSpec, ease: Ease, unreachable: float) -> Mapping[Role, Fle
 def _proposal(
     observation: Observation,
     expected: Mapping[Role, Forecast],
-    sizings: Mapping[Role, Sizing],
+    sizing: Sizing,
     needs: Mapping[Role, Need],
     *,
     starts: bool,
@@ -141,11 +143,11 @@ def _proposal(
         for role, need in needs.items()
     }
     return Proposal(
-        wishes={role: max(sizings[role].replicas[role], least[role]) for role in Role},
-        ideal={role: max(sizings[role].ideal[role], least[role]) for role in Role},
-        reasons={role: _reason(expected[role], sizings[role], needs[role], role) for role in Role},
-        notes=_notes(sizings[Role.PREFILL], starts=starts),
-        runner_up=sizings[Role.PREFILL].runner_up,
+        wishes={role: max(sizing.replicas[role], least[role]) for role in Role},
+        ideal={role: max(sizing.ideal[role], least[role]) for role in Role},
+        reasons={role: _reason(expected[role], sizing, needs[role], role) for role in Role},
+        notes=_notes(sizing, starts=starts),
+        runner_up=sizing.runner_up,
         expected=expected,
     )
 
@@ -174,7 +176,7 @@ def _expected(
     return expected
 
 
-def _sizings(
+def _sizing(
     expected: Mapping[Role, Forecast],
     lengths: LengthMix,
     memory: Memory,
@@ -182,19 +184,19 @@ def _sizings(
     *,
     growth: float,
     sure_only: bool,
-) -> Mapping[Role, Sizing]:
-    """The answer at each role's own rate and aim; roles that have both in common share it."""
-    ca2 = min(memory.dispersion, MOST_ARRIVAL_CA2)
+) -> Sizing:
+    """The answer at each role's own rate; what decode alone has to attain is eased less."""
     rates = {
         role: growth * (e.sure_rps if sure_only else e.rate_rps) for role, e in expected.items()
     }
-    asked = {role: (rate_rps, specs[role].slo) for role, rate_rps in rates.items()}
-    answers: dict[tuple[float, Slo], Sizing] = {}
-    for role, of in asked.items():
-        if of not in answers:
-            demand = Demand(rate_rps=rates[role], lengths=lengths, arrival_ca2=ca2)
-            answers[of] = size(demand, specs[role], spare=SPARE)
-    return {role: answers[of] for role, of in asked.items()}
+    demand = Demand(
+        rate_rps=rates[Role.DECODE],
+        lengths=lengths,
+        arrival_ca2=min(memory.dispersion, MOST_ARRIVAL_CA2),
+        prompts=rates[Role.PREFILL] / max(rates[Role.DECODE], LEAST_RATE_RPS),
+    )
+    strict = specs[Role.DECODE].slo.attainment
+    return size(demand, specs[Role.PREFILL], spare=SPARE, decode_share=strict)
 
 
 def _is_starting(observation: Observation, memory: Memory, spec: FleetSpec) -> bool:

@@ -109,6 +109,11 @@ class Tandem:
         """Requests a second that an engine can serve at all."""
         return self.demand.rate_rps * self.served
 
+    @property
+    def prompts_rps(self) -> float:
+        """Prompts a second of these: as many, where the roles are not asked about different moments."""
+        return self.rate_rps * self.demand.prompts
+
     def attainment(self, prefills: int, decodes: int) -> float:
         """Share of requests that meet TTFT and TPOT both."""
         if not self._is_plain:
@@ -243,13 +248,13 @@ class Tandem:
     def _prefill(self, counts: Counts, held_up: float) -> PrefillStage:
         (work, shares), wait = self._prompts(counts), NO_WAIT
         if (free := sum(counts) * (1 - held_up)) < UNLIMITED:
-            wait = prefill.wait(work, self.rate_rps, self.demand.arrival_ca2, free)
+            wait = prefill.wait(work, self.prompts_rps, self.demand.arrival_ca2, free)
         within = 1 - wait.beyond(self._latency.times_s)
         return PrefillStage(work=work, shares=shares, held_up=held_up, wait=wait, within=within)
 
     def _prompts(self, counts: Counts) -> tuple[PrefillWork, Floats]:
         """What prompts cost prefill replicas, and the share of each kind."""
-        return mixed.prefills(self.prefill_works, counts, self.rate_rps, self.lengths.weights)
+        return mixed.prefills(self.prefill_works, counts, self.prompts_rps, self.lengths.weights)
 
     def _decode(self, senders: Counts, counts: Counts) -> DecodeStage:
         parts = mixed.parts(self.decode_works, counts, self.rate_rps)

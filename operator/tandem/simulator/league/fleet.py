@@ -169,4 +169,4 @@ def _planner(job: Job) -> Planner | None:
         return None
     if job.policy == SCHEDULE:
         return schedule.planner(job.schedule)
-    return partial(plan, predicts=False)  # nobody reads it, and it is a quarter of a run
+    return partial(plan, learns=False)  # who does not go by times of engines need not learn them

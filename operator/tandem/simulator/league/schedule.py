@@ -3,7 +3,7 @@
 from bisect import bisect_right
 
 from tandem.api.role import Role
-from tandem.planner.model import Bottleneck, Decision, Memory, Plan
+from tandem.planner.model import Decision, Memory, Plan
 from tandem.planner.observation import Observation
 from tandem.planner.spec import FleetSpec
 from tandem.simulator.league.job import Steps
@@ -25,8 +25,7 @@ def planner(steps: Steps) -> Planner:
                 for role, target in targets.items()
             },
             memory=memory,
-            prediction=None,
-            bottleneck=Bottleneck.NONE,
+            predicted=lambda: None,
             reasons=(),
             runner_up=None,
             look_again_s=spec.interval_s,
