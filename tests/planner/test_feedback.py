@@ -6,7 +6,7 @@ import pytest
 from tests.planner.builders import spec
 
 from tandem.api.role import Role
-from tandem.planner.feedback import LEAST_EASE, MOST_EASE, Ease, eased, observed
+from tandem.planner.feedback import LEAST_EASE, MOST_BUDGET, MOST_EASE, Ease, eased, observed
 from tandem.planner.observation import Figure, Missing, Observation, PodCounts, Reading, Traffic
 
 SPEC = spec()
@@ -29,9 +29,24 @@ def after(minutes: float, missed: float, unreachable: float = 0.0, starting: int
 
 
 def test_a_fleet_that_misses_little_may_miss_more() -> None:
-    ease = after(20, missed=0.0)
-    assert 1 < ease.doublings <= MOST_EASE
+    ease = after(5, missed=0.0)
+    assert 1 < ease.doublings < MOST_BUDGET
     assert 1 - eased(SPEC, ease, 0.0).slo.attainment == pytest.approx(BUDGET * 2**ease.doublings)
+    assert ease.prompts == 1
+
+
+def test_a_fleet_that_misses_nothing_even_so_leaves_out_prompts_and_gives_them_back_at_once() -> (
+    None
+):
+    ease = after(60, missed=0.0)
+    assert ease.doublings == MOST_EASE
+    assert ease.budget == 2**MOST_BUDGET
+    assert 0.85 < ease.prompts < 0.9
+
+    late = look(Figure(50.0), Figure(45.0))
+    for _ in range(12):
+        ease = observed(ease, late, SPEC, 0.0)
+    assert ease.prompts == 1
 
 
 def test_a_fleet_that_misses_too_much_is_tightened_three_times_as_fast() -> None:

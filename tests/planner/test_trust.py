@@ -77,9 +77,14 @@ def test_misses_that_were_foretold_cost_none() -> None:
     assert followed(1200.0, late=0.9, pods=short).of(P) > 0.8
 
 
-def test_a_model_that_sees_misses_where_there_are_none_is_not_trusted_but_widens_nothing() -> None:
+def test_fewer_late_prompts_than_first_come_first_served_would_have_say_nothing() -> None:
     short = {P: PodCounts(desired=2, ready=2), D: PodCounts(desired=2, ready=2)}
-    trust = followed(1200.0, pods=short)
+    assert followed(1200.0, pods=short).of(P) > 0.9
+
+
+def test_a_model_that_sees_pods_busy_that_are_not_is_not_trusted_but_widens_nothing() -> None:
+    short = {P: PodCounts(desired=2, ready=2), D: PodCounts(desired=2, ready=2)}
+    trust = followed(1200.0, pods=short, utilisation={P: Figure(0.1)})
     assert trust.of(P) < FLOOR
     assert trust.widening == 1.0
     assert "times better than it says" in trust.why_not

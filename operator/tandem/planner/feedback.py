@@ -2,7 +2,9 @@
 
 Models and forecasts are wrong in ways that they can't see. So the miss share of requests that ended is set
 against the error budget, and the integral of their distance, in doublings, becomes the `ease`: sizing may
-miss 2^ease times the budget, and so many times more arrivals may come beyond what is ready.
+miss 2^ease times the budget, and so many times more arrivals may come beyond what is ready. Where users still
+miss less, a part of the prompts that are forecast is left out: a model of a queue that serves first come, first
+served, and counts in whole pods, tells of more than is needed.
 
 It tightens quickly, for misses hurt, but only while requests still miss, and eases slowly, for the calm
 may be chance. While pods start, and as long after as a request lasts, what is missed tells of the fleet
@@ -24,7 +26,12 @@ NOW_S = 60.0  # likewise: only what is missed still tightens
 FORGET_S = 600.0  # of misses and of requests that ended
 PRIOR_REQUESTS = 100.0  # that missed as often as is aimed at
 EASE_S, TIGHTEN_S = 200.0, 60.0  # for a doubling, at a distance of one doubling
-MOST_EASE, LEAST_EASE = 4.0, -4.0
+GIVE_BACK_S = (
+    15.0  # likewise of a doubling that makes prompts less: no model says how many may be left out
+)
+MOST_EASE, LEAST_EASE = 7.0, -4.0
+MOST_BUDGET = 4.0  # doublings of the error budget; those beyond make prompts less
+SHRINK = 0.06  # doublings of the prompts for each of those
 MOST_DISTANCE = 2.0  # doublings that count at once
 GROWTH = 0.15  # doublings of the rate for each that the budget is tightened by
 MOST_SHARE = 0.3  # of requests that sizing gives up at most
@@ -46,6 +53,16 @@ class Ease:
     settling_s: float = 0.0
 
     @property
+    def budget(self) -> float:
+        """How many times as many requests may miss, and come beyond what is ready."""
+        return float(2.0 ** min(self.doublings, MOST_BUDGET))
+
+    @property
+    def prompts(self) -> float:
+        """What to multiply the prompts by where a larger budget alone leaves more than is needed."""
+        return float(2.0 ** (-SHRINK * max(self.doublings - MOST_BUDGET, 0.0)))
+
+    @property
     def growth(self) -> float:
         """What to multiply a rate by where a tighter budget alone would not do."""
         return float(2.0 ** (GROWTH * max(-self.doublings, 0.0)))
@@ -58,7 +75,7 @@ def eased(spec: FleetSpec, ease: Ease, unreachable: float) -> FleetSpec:
     last of it would be bought dearly.
     """
     error_budget = 1 - spec.slo.attainment
-    share = max(error_budget * 2.0**ease.doublings, unreachable + LEAST_AIM * error_budget)
+    share = max(error_budget * ease.budget, unreachable + LEAST_AIM * error_budget)
     return replace(spec, slo=replace(spec.slo, attainment=1 - min(share, MOST_SHARE)))
 
 
@@ -94,7 +111,8 @@ def observed(
         moved = 0.0 if missed else max(moved, 0.0)
     if moved < 0 and not ended:
         return ease
-    doublings = ease.doublings + moved / (EASE_S if moved > 0 else TIGHTEN_S)
+    back_s = GIVE_BACK_S if ease.doublings > MOST_BUDGET else TIGHTEN_S
+    doublings = ease.doublings + moved / (EASE_S if moved > 0 else back_s)
     return replace(ease, doublings=max(LEAST_EASE, min(MOST_EASE, doublings)))
 
 

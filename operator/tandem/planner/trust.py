@@ -8,7 +8,8 @@ of it the model is asked what the same pods do with the same arrivals, and its m
 a doubling where users miss twice what the model says, the error budget being what nobody minds. Of decode
 the misses are those of TPOT, of prefill those of TTFT among requests that met TPOT. A fleet with room to
 spare misses nothing whatever a model says, so time counts too: share of time busy over the share that the
-model tells, of decode TPOT over its step; the further of the two is the distance. A role's distances fade
+model tells, of decode TPOT over its step; the further of the two is the distance. Fewer late prompts than the
+model says count for nothing: it knows no order but first come, first served. A role's distances fade
 into a mean; its trust is 2^-|mean|. Where users miss more than the model says the rate is widened; where
 trust stays below a floor the model is set aside, and taken up again once trust is well above it.
 
@@ -181,7 +182,10 @@ def distances(window: Window, memory: Memory, spec: FleetSpec) -> tuple[float, f
     tpot = tandem.tpot_attainment(decodes, prefills)
     late, slow = 1 - both / max(tpot, both, 1e-9), 1 - tpot
     budget = 1 - spec.slo.attainment
-    prefill = [_of_misses(window.met_tpot - window.met_both, window.met_tpot, late, budget)]
+    seen_late = _of_misses(window.met_tpot - window.met_both, window.met_tpot, late, budget)
+    prefill = [
+        max(seen_late, 0.0)
+    ]  # a gateway's order makes fewer late than first come, first served
     decode = [_of_misses(window.ended - window.met_tpot, window.ended, slow, budget)]
     if window.watched_s:
         told = min(tandem.rate_rps * tandem.prefill_work.mean_s / prefills, 1.0)

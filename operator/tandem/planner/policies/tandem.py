@@ -55,6 +55,7 @@ HOLD = 2.0  # lead times that a fleet stands after its start, and that a lower w
 SPARE = (
     0.5  # of the error budget: prompts that no fleet serves in time may use so much of it unheeded
 )
+CALM = 1.2  # times the level, at most, where no rise is made ready for
 DECODE_EASE = 1.5  # doublings of the error budget at most, of decode
 LEAST_RATE_RPS = 1e-9  # nobody comes: no division by zero
 LEAST_LEAD_S = 2.0  # warm pods: the window still holds a few arrivals
@@ -104,7 +105,8 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
     specs = _eased(spec, ease, unreachable)
     starts = _is_starting(observation, memory, spec)
     growth = ease.growth * trust.widening * (1 + parameter(spec, PARAMETERS, "headroom"))
-    sizing = _sizing(expected, lengths, memory, specs, growth=growth, sure_only=starts)
+    rates = _rates(expected, growth, ease, sure_only=starts)
+    sizing = _sizing(rates, lengths, memory, specs)
     needs = {
         Role.PREFILL: evidence.backlog(observation, spec, tandem),
         Role.DECODE: evidence.residents(observation, spec, tandem),
@@ -165,7 +167,7 @@ def _expected(
             window_s=WINDOW * _lead_s(spec),
             lead_s=spec.roles[role].lead_time_s + age_s,
             hold_s=HOLD * _lead_s(spec),
-            shortage=parameter(spec, PARAMETERS, "shortage") * 2.0**ease.doublings,
+            shortage=parameter(spec, PARAMETERS, "shortage") * ease.budget,
             prior=parameter(spec, PARAMETERS, "spread"),
             dispersion=stream.dispersion,
             before=state.recalled(Rule, str(role), memory.facts, FRESH),
@@ -176,19 +178,26 @@ def _expected(
     return expected
 
 
+def _rates(
+    expected: Mapping[Role, Forecast], growth: float, ease: Ease, *, sure_only: bool
+) -> Mapping[Role, float]:
+    """Requests a second that each role is made ready for; none are left out before a rise."""
+    ahead = expected[Role.PREFILL]
+    is_calm = ahead.rate_rps <= CALM * ahead.level_rps
+    factors = {Role.PREFILL: growth * (ease.prompts if is_calm else 1.0), Role.DECODE: growth}
+    return {
+        role: factors[role] * (each.sure_rps if sure_only else each.rate_rps)
+        for role, each in expected.items()
+    }
+
+
 def _sizing(
-    expected: Mapping[Role, Forecast],
+    rates: Mapping[Role, float],
     lengths: LengthMix,
     memory: Memory,
     specs: Mapping[Role, FleetSpec],
-    *,
-    growth: float,
-    sure_only: bool,
 ) -> Sizing:
     """The answer at each role's own rate; what decode alone has to attain is eased less."""
-    rates = {
-        role: growth * (e.sure_rps if sure_only else e.rate_rps) for role, e in expected.items()
-    }
     demand = Demand(
         rate_rps=rates[Role.DECODE],
         lengths=lengths,
