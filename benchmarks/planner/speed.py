@@ -5,6 +5,7 @@
 
 import argparse
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import cycle
@@ -130,10 +131,10 @@ def _observation(rng: np.random.Generator, tick: int, pods: dict[Role, int]) -> 
     inputs, outputs = (
         np.exp(rng.normal(middle, spread, arrivals)) for middle, spread in ((7, 1), (5, 0.8))
     )
-    cells = tuple(
-        (representative(int(i) + 1), 0, representative(int(o) + 1), 1.0)
+    requests = [
+        (representative(int(i) + 1), 0, representative(int(o) + 1))
         for i, o in zip(inputs, outputs, strict=True)
-    )
+    ]
     return Observation(
         now_s=tick * INTERVAL_S,
         pods={role: PodCounts(desired=count, ready=count) for role, count in pods.items()},
@@ -141,8 +142,8 @@ def _observation(rng: np.random.Generator, tick: int, pods: dict[Role, int]) -> 
             interval_s=INTERVAL_S,
             arrivals=Figure(float(arrivals)),
             dispersion=Figure(1.0 + rng.random()),
-            lengths=LengthCounts(cells=cells),
-            prompts=LengthCounts(cells=tuple((*cell[:2], 1, 1.0) for cell in cells)),
+            lengths=LengthCounts.of(Counter(requests)),  # as a gateway counts them
+            prompts=LengthCounts.of(Counter((*each[:2], 1) for each in requests)),
             queued_tokens=Figure(float(rng.integers(0, 50_000))),
         ),
     )

@@ -395,3 +395,52 @@ def test_a_mistake_about_a_search_is_one_line(
     told = capsys.readouterr().err
     assert told.startswith(f"error: {said}")
     assert told.count("\n") == 1
+
+
+DOMAINS = ("--rate", "90", "--isl-cv", "0.5", "--domain", "east=8", "--domain", "west=8")
+
+
+def test_it_tells_what_lies_in_which_domain(capsys: pytest.CaptureFixture[str]) -> None:
+    found, free = answer(capsys, *DOMAINS), answer(capsys, *DOMAINS[:4])
+    rows = found["placement"]["domains"]
+
+    assert [row["name"] for row in rows] == ["east", "west"]
+    assert sum(row["prefill"] for row in rows) == found["prefill"]
+    assert sum(row["decode"] for row in rows) == found["decode"]
+    assert sum(row["share"] for row in rows) == pytest.approx(1, abs=1e-5)
+    assert all(row["prefill"] + row["decode"] <= row["accelerators"] for row in rows)
+    assert found["accelerators"] > free["accelerators"]
+    assert found["placement"]["reason"] in found["reasons"]
+    assert found["feasible"]
+    assert free["placement"] is None
+
+
+def test_domains_are_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*LOAD, *SLO, *DOMAINS]) == 0
+
+    shown = capsys.readouterr().out
+    assert "domain  holds  prefill  decode  of all" in shown
+    assert "in one domain 7 prefill and 2 decode would do" in shown
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("--domain east", "--domain: 'east' is not allowed: NAME=ACCELERATORS, such as zone-a=16"),
+        ("--domain =8", "--domain: '=8' is not allowed: NAME=ACCELERATORS"),
+        ("--domain east=0", "--domain: 'east=0' is not allowed: NAME=ACCELERATORS"),
+        ("--domain east=-1", "--domain: 'east=-1' is not allowed: NAME=ACCELERATORS"),
+        ("--domain east=1", "--domain: 'east=1' is not allowed: at least 2 accelerators in one"),
+        ("--domain east=8 --domain east=8", "--domain: 'east' is not allowed: a name for each"),
+        ("--domain east=8 --min-decode 9", "--domain: '8 accelerators' is not allowed: room for"),
+        ("--domain east=8 --policy kpa", "--domain: 'east=8' is not allowed: left out: kpa does"),
+    ],
+)
+def test_a_mistake_about_a_domain_is_one_line(
+    line: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*LOAD, *SLO, *line.split()]) == 2
+
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: {said}")
+    assert told.count("\n") == 1

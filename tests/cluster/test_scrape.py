@@ -185,6 +185,23 @@ async def test_output_tokens_are_those_of_decode_engines_since_the_last_look(
     assert (value(first.output_tokens), value(second.output_tokens)) == (0, 700)
 
 
+async def test_what_kv_takes_to_come_is_the_mean_over_decode_engines_since_the_last_look(
+    gateway: Exporter, engine: Exporter, source: DirectScrape
+) -> None:
+    def text(taken_s: float, count: int) -> str:
+        total_s, counted = series.VLLM.transfers
+        return f'{total_s}{{engine="0"}} {taken_s}\n{counted}{{engine="0"}} {count}\n'
+
+    pods = [pod(Role.DECODE, engine.url), pod(Role.PREFILL, engine.url)]
+    gateway.text, engine.text = gateway_text(arrivals=1, met=0, missed=0), text(50.0, 100)
+    first = await source.read(pods)
+    engine.text = text(53.0, 110)
+    second, third = [(await source.read(pods)).transfer_s for _ in range(2)]
+
+    assert value(second) == pytest.approx(0.3)
+    assert first.transfer_s == third == Missing("no KV came in the interval")
+
+
 async def test_prefill_utilisation_is_the_share_of_time_with_a_prompt_in_hand(
     gateway: Exporter, engine: Exporter, source: DirectScrape
 ) -> None:

@@ -12,6 +12,7 @@ from tandem.planner import region
 from tandem.planner.check import check, check_slo
 from tandem.planner.spec import (
     Budget,
+    Domain,
     FleetSpec,
     Pool,
     RatioBounds,
@@ -46,11 +47,44 @@ def test_a_calm_spec_passes() -> None:
     check_slo(demand(), spec())
     check(replace(with_tiers((500, 0.3)), classes=(chat(0.5),)))
     check(with_pools(pool("a", least=1), pool("b")))
+    check(spec(domains=(Domain(name="a", accelerators=2), Domain(name="b", accelerators=1))))
+
+
+def with_domains(*rows: tuple[str, int], **rest: object) -> FleetSpec:
+    domains = tuple(Domain(name=name, accelerators=count) for name, count in rows)
+    return spec(domains=domains, **rest)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("build", "said"),
     [
+        pytest.param(
+            lambda: with_domains(("a", 8), ("a", 8)),
+            "domains: 'a' is not allowed: a name for each domain, each once",
+            id="domain twice",
+        ),
+        pytest.param(
+            lambda: with_domains(("a", 0)),
+            "domains: 'a=0' is not allowed: 1 accelerator or more in each",
+            id="empty domain",
+        ),
+        pytest.param(
+            lambda: with_domains(("a", 1), ("b", 1)),
+            "domains: 'a=1' is not allowed: at least 2 accelerators in one domain, room for"
+            " a prefill replica (1) and a decode replica (1)",
+            id="no domain holds both roles",
+        ),
+        pytest.param(
+            lambda: with_domains(("a", 4), ("b", 4), low=(5, 5)),
+            "domains: '8 accelerators' is not allowed: room for the smallest pair that bounds and"
+            " ratio allow, each pod whole in one domain",
+            id="minima do not fit",
+        ),
+        pytest.param(
+            lambda: replace(with_pools(pool("x")), domains=(Domain(name="a", accelerators=8),)),
+            "domains: 'a' is not allowed: left out where a role has several pools, as decode has",
+            id="domains and pools",
+        ),
         pytest.param(
             lambda: spec(low=(5, 1), high=(4, 4)),
             "prefill.replicas.min: 5 is not allowed: at most replicas.max (4)",

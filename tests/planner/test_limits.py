@@ -12,7 +12,7 @@ from tandem.planner import limits
 from tandem.planner.limits import LIMITS, Situation, limited, with_wishes
 from tandem.planner.model import Memory
 from tandem.planner.observation import Figure, Missing, PodCounts
-from tandem.planner.spec import Behavior, Budget, RatioBounds, Schedule
+from tandem.planner.spec import Behavior, Budget, Domain, RatioBounds, Schedule
 
 BEHAVIOR = Behavior(up_max_step=4, down_window_s=100.0, down_max_step=2, stale_after_s=30.0)
 LONG_AGO = Memory(started_s=0.0)
@@ -184,6 +184,23 @@ def test_the_budget_frees_before_it_takes() -> None:
     assert after(limits.budget, gone, 5, 3) == (5, 3)
 
 
+def test_domains_keep_a_target_that_can_be_placed() -> None:
+    """Ten accelerators of which each domain of five holds one pod of three and one of two."""
+    domains = tuple(Domain(name=name, accelerators=5) for name in "ab")
+    where = situation((2, 2), domains=domains)
+    roles = {
+        role: replace(row, profile=replace(row.profile, accelerators=count))
+        for (role, row), count in zip(where.spec.roles.items(), (3, 2), strict=True)
+    }
+    where = replace(where, spec=replace(where.spec, roles=roles))
+
+    assert after(limits.placement, where, 2, 2) == (2, 2)
+    assert after(limits.placement, where, 3, 1) == (2, 1)
+    assert after(limits.placement, where, 1, 9) == (1, 3)
+    assert after(limits.placement, situation((2, 2)), 99, 99) == (99, 99)
+    assert limits.placement(where, pair(3, 1)).reason == "what its domains can hold"
+
+
 def test_a_change_is_said_with_its_limit_and_reason() -> None:
     targets, clamps = limited(situation(high=(6, 64)), pair(20, 5))
 
@@ -207,6 +224,7 @@ def test_the_order_is_the_one_that_is_told() -> None:
         "schedule",
         "max",
         "ratio",
+        "placement",
         "budget",
     ]
 

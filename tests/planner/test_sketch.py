@@ -11,7 +11,7 @@ from tandem.planner.observation import Cells, LengthCounts
 from tandem.planner.sketch import (
     HALF_LIFE_S,
     MATTERS,
-    MOST_CELLS,
+    MOST_FRESH,
     MOST_PROMPTS,
     as_cells,
     learnt,
@@ -75,7 +75,7 @@ def test_no_request_is_lost_however_many_lengths_there_are(
     for look in looks:
         counts = LengthCounts(cells=tuple((*row, 1.0) for row in look))
         memory = learnt(memory, counts, counts, 5.0, 30.0)
-        assert len(memory.fresh) <= MOST_CELLS
+        assert len(memory.fresh) <= MOST_FRESH
         assert len(memory.fresh_prompts) <= MOST_PROMPTS
     assert weight(memory.fresh) == pytest.approx(sum(map(len, looks)))
 

@@ -16,7 +16,7 @@ from tandem.planner.limits import Situation, limited
 from tandem.planner.model import Memory
 from tandem.planner.observation import PodCounts
 from tandem.planner.plan import plan
-from tandem.planner.spec import OWN_PACE, Behavior, Budget, FleetSpec, Pool, RatioBounds
+from tandem.planner.spec import OWN_PACE, Behavior, Budget, Domain, FleetSpec, Pool, RatioBounds
 
 TO_DECODE, TO_PREFILL = (P, D), (D, P)
 
@@ -122,6 +122,16 @@ def test_pods_of_several_pools_keep_their_roles() -> None:
     asked = replace(asked, roles={**asked.roles, P: replace(asked.roles[P], pools=pools)})
 
     assert switches.refusal(asked) == "a role has several pools"
+
+
+@pytest.mark.parametrize(
+    ("count", "is_refused"), [pytest.param(1, False, id="one"), pytest.param(2, True, id="two")]
+)
+def test_pods_of_several_domains_keep_their_roles(count: int, *, is_refused: bool) -> None:
+    domains = tuple(Domain(name=f"rack-{i}", accelerators=8) for i in range(count))
+    refused = switches.refusal(spec(switch_s=5.0, domains=domains))
+
+    assert refused.startswith("pods lie in several domains") is is_refused
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from tandem.api.base import ApiModel
-from tandem.api.engine_costs import DecodeCost, PrefillCost
+from tandem.api.engine_costs import DecodeCost, PrefillCost, TransferCost
 
 Share = Annotated[float, Field(ge=0, le=1)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -39,6 +39,19 @@ class LearntDecode(LearntRole):
     """Seconds of a decode step, as this fleet's engines take them."""
 
 
+class LearntTransfer(ApiModel):
+    """Of the link over which KV comes to decode."""
+
+    times_of_profile: NotNegative
+    """How many times as long a byte takes as the EngineProfile tells."""
+
+    requests: NotNegative
+    """How many requests say so; those of long ago count less."""
+
+    cost: TransferCost
+    """The link, as this fleet's engines find it."""
+
+
 class ModelStatus(ApiModel):
     """What was learnt; the costs may be written to an EngineProfile as they are."""
 
@@ -50,3 +63,6 @@ class ModelStatus(ApiModel):
 
     decode: LearntDecode
     """Of decode."""
+
+    transfer: LearntTransfer | None = None
+    """Of KV that comes to decode; nothing where no engine tells of it."""

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from tandem.api.role import Role
 from tandem.cluster import series
+from tandem.cluster.engine_counts import EngineCounts
 from tandem.cluster.growth import COUNTS, SUMS, GatewayCounts, Growth, Look, finite
 from tandem.cluster.ports import Pod, PodPhase
-from tandem.cluster.tokens import TokenCounts
 from tandem.planner.observation import Figure, LengthCounts, Missing, Reading, Traffic
 
 NO_PROMPTS = Missing("no gateway has counted a prompt")
@@ -23,13 +23,14 @@ class Meter:
         self._batch_cap = batch_cap
         self._names = series.ENGINE_SERIES[engine]
         self._counts = GatewayCounts()
-        self._tokens = TokenCounts(self._names.generation_tokens)
+        self._tokens = EngineCounts(self._names.generation_tokens)
+        self._transfers = [EngineCounts(name) for name in self._names.transfers]
         self._busy: Figure | None = None  # prefill pods at work at once, mean of the last interval
 
     @property
     def engine_names(self) -> tuple[str, ...]:
         """Series that are read of each engine."""
-        return self._names.running, self._names.kv_usage, self._names.generation_tokens
+        return self._names.read
 
     def read(
         self,
@@ -51,18 +52,26 @@ class Meter:
             Role.PREFILL: self._prefill_use(growth, len(seen[Role.PREFILL])),
             Role.DECODE: self._decode_use(running[Role.DECODE]),
         }
-        tokens = self._output_tokens(growth, engines, pods)
-        return _traffic(growth, tokens, running, kv_usage, utilisation)
-
-    def _output_tokens(
-        self, growth: Growth, engines: Mapping[str, Look | Missing], pods: Sequence[Pod]
-    ) -> Reading:
-        """What decode engines generated; those that drain generate too, and are not asked."""
         decode = [pod for pod in pods if pod.role is Role.DECODE]
         unread = Missing("it was not read")
         looks = {pod.name: engines.get(pod.name, unread) for pod in ready(decode)}
+        # those that drain generate too, and are not asked
         whole = all(pod.phase is not PodPhase.DRAINING for pod in decode)
-        return self._tokens.grown(looks, growth.interval_s, whole=whole)
+        traffic = _traffic(growth, running, kv_usage, utilisation)
+        return replace(
+            traffic,
+            output_tokens=self._tokens.grown(looks, growth.interval_s, whole=whole),
+            transfer_s=self._transfer_s(looks, growth.interval_s),
+        )
+
+    def _transfer_s(self, looks: Mapping[str, Look | Missing], interval_s: float) -> Reading:
+        """Mean of what KV took to come to decode engines."""
+        taken_s, count = (each.grown(looks, interval_s, whole=True) for each in self._transfers)
+        if isinstance(taken_s, Missing) or isinstance(count, Missing):
+            return taken_s if isinstance(taken_s, Missing) else count
+        if not count.value:
+            return Missing("no KV came in the interval")
+        return replace(taken_s, value=taken_s.value / count.value)
 
     def _prefill_use(self, growth: Growth, pods: int) -> Reading:
         """Share of time with a prompt in hand; several gateways may have one there at once."""
@@ -114,7 +123,6 @@ def _mean(looks: Sequence[Look | Missing], name: str) -> Reading:
 
 def _traffic(
     growth: Growth,
-    tokens: Reading,
     running: Mapping[Role, Reading],
     kv_usage: Mapping[Role, Reading],
     utilisation: Mapping[Role, Reading],
@@ -137,7 +145,6 @@ def _traffic(
         met_both=counted(met["met", "met"]),
         ttft_s=_mean_grown(growth, series.TTFT),
         tpot_s=_mean_grown(growth, series.TPOT),
-        output_tokens=tokens,
         queued_requests=_gauge(growth, series.QUEUED_REQUESTS),
         queued_tokens=_gauge(growth, series.QUEUED_TOKENS),
         running=running,

@@ -19,13 +19,7 @@ COMPONENT = "app_kubernetes_io_component"
 _NAME = "__name__"
 _OWN = ("ttft", "tpot", "input", "cached", "output", "role", "engine", series.TARGET_POD)
 _OF, _SAMPLED, _UNREACHED = "of", "sampled", "unreached"  # which part of the query a row is from
-_ENGINES = sorted(
-    {
-        name
-        for each in series.ENGINE_SERIES.values()
-        for name in (each.running, each.kv_usage, each.generation_tokens)
-    }
-)
+_ENGINES = sorted({name for each in series.ENGINE_SERIES.values() for name in each.read})
 _TIMED = (series.ARRIVALS, *sorted({each.running for each in series.ENGINE_SERIES.values()}))
 
 Row = Mapping[str, Any]

@@ -20,7 +20,17 @@ class EngineSeries:
     finished: str
     kv_expired: str
     kv_failed: str
-    kv_transfer: str  # a histogram of seconds, on the engine that pulls
+    kv_transfer: str  # a histogram of seconds, on the engine that pulls; of each rank's part
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """What is read of each engine."""
+        return self.running, self.kv_usage, self.generation_tokens, *self.transfers
+
+    @property
+    def transfers(self) -> tuple[str, str]:
+        """Seconds that KV took to come, and how many times it came."""
+        return f"{self.kv_transfer}_sum", f"{self.kv_transfer}_count"
 
 
 VLLM = EngineSeries(  # vLLM 0.32; the emulator exports the same

@@ -2,16 +2,17 @@
 
 from typing import Any, TypeVar
 
-from tandem.api.engine_costs import DecodeCost, PrefillCost
-from tandem.api.model_status import LearntDecode, LearntPrefill, ModelStatus
+from tandem.api.engine_costs import DecodeCost, PrefillCost, TransferCost
+from tandem.api.model_status import LearntDecode, LearntPrefill, LearntTransfer, ModelStatus
 from tandem.api.role import Role
 from tandem.perf import from_resource
-from tandem.planner import calibration, trust
+from tandem.perf.engine_profile import EngineProfile
+from tandem.planner import calibration, transfers, trust
 from tandem.planner.explanation import figures
 from tandem.planner.model import Memory
 from tandem.planner.spec import FleetSpec
 
-Cost = TypeVar("Cost", PrefillCost, DecodeCost)
+Cost = TypeVar("Cost", PrefillCost, DecodeCost, TransferCost)
 
 
 def of(memory: Memory, spec: FleetSpec | None) -> ModelStatus | None:
@@ -35,6 +36,18 @@ def of(memory: Memory, spec: FleetSpec | None) -> ModelStatus | None:
         trust=None if belief is None else round(belief.least, 2),
         prefill=LearntPrefill(**common[Role.PREFILL], cost=_rounded(prompt)),
         decode=LearntDecode(**common[Role.DECODE], cost=_rounded(step)),
+        transfer=_transfer(memory, learnt[Role.DECODE].profile),
+    )
+
+
+def _transfer(memory: Memory, learnt: EngineProfile) -> LearntTransfer | None:
+    """The link; None where no transfer has told anything."""
+    if not memory.links.requests:
+        return None
+    return LearntTransfer(
+        times_of_profile=figures(transfers.factor(memory.links)) or 0.0,
+        requests=figures(memory.links.requests) or 0.0,
+        cost=_rounded(from_resource.transfer_cost(learnt.transfer)),
     )
 
 

@@ -63,10 +63,7 @@ def resource(profile: EngineProfile) -> Resource:
                 capacity_tokens=profile.kv.capacity_tokens,
                 block_tokens=profile.kv.block_tokens,
             ),
-            transfer=engine_costs.TransferCost(
-                latency_seconds=profile.transfer.latency_s,
-                bandwidth_bytes_per_second=profile.transfer.bandwidth_bytes_per_s,
-            ),
+            transfer=transfer_cost(profile.transfer),
             batch_cap=profile.batch_cap,
             batch_tokens=profile.batch_tokens,
             first_token=profile.first_token,
@@ -127,6 +124,14 @@ def decode_cost(cost: DecodeCost) -> engine_costs.DecodeCost:
         alpha_seconds=cost.alpha_s,
         beta_seconds_per_sequence=cost.beta_s_per_sequence,
         gamma_seconds_per_token=cost.gamma_s_per_token,
+    )
+
+
+def transfer_cost(cost: TransferCost) -> engine_costs.TransferCost:
+    """A link's costs, as a resource holds them."""
+    return engine_costs.TransferCost(
+        latency_seconds=cost.latency_s,
+        bandwidth_bytes_per_second=cost.bandwidth_bytes_per_s,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tandem.api.role import Role
-from tandem.planner import staircase
+from tandem.planner import packing, placement, staircase
 from tandem.planner.demand import Demand
 from tandem.planner.model import Bottleneck
 from tandem.planner.queueing import headroom
@@ -52,13 +52,17 @@ class AttainableSlo:
 
 
 def marginal(sizing: Sizing) -> Mapping[Role, Marginal]:
-    """The worth of one more pod of each role, the other as it is."""
+    """The worth of one more pod of each role, the other as it is; of roles for which domains have room."""
     pair = sizing.replicas
-    attained, served_rps = _attained(sizing.tandem, pair), most_rps(sizing, pair)
+    attained, served_rps = _attained(sizing, pair), most_rps(sizing, pair)
     more = {role: {**pair, role: pair[role] + 1} for role in Role}
+    own = packing.of(sizing.spec)
+    more = {
+        role: other for role, other in more.items() if own is None or own.holds(*_counts(other))
+    }
     return {
         role: Marginal(
-            attainment=_attained(sizing.tandem, other) - attained,
+            attainment=_attained(sizing, other) - attained,
             rate_rps=most_rps(sizing, other) - served_rps,
         )
         for role, other in more.items()
@@ -68,6 +72,8 @@ def marginal(sizing: Sizing) -> Mapping[Role, Marginal]:
 def most_rps(sizing: Sizing, pair: Pair) -> float:
     """The highest rate that a pair serves within the SLO, to a hundredth; 0 where it serves none."""
     tandem = sizing.tandem
+    if sizing.spec.domains:
+        return placement.most_rps(tandem, sizing.spec, pair)
     low_rps, high_rps = 0.0, min(_busy_rps(tandem, role, pair[role]) for role in Role)
     shares, least_rps = staircase.shares_of(tandem), PRECISE * high_rps
     while high_rps - low_rps > least_rps:
@@ -81,7 +87,12 @@ def most_rps(sizing: Sizing, pair: Pair) -> float:
 
 
 def relief(sizing: Sizing) -> Relief | None:
-    """What breaks the bottleneck; None where there is none, or where no number of pods would."""
+    """What breaks the bottleneck; None where there is none, or where no number of pods would.
+
+    None too of a fleet whose pods lie in domains: each of these has a bottleneck of its own.
+    """
+    if sizing.placement is not None:
+        return None
     tandem, pair = sizing.tandem, dict(sizing.replicas)
     now = headroom.bottleneck(headroom.growth(tandem, *_counts(pair)))
     if now is Bottleneck.NONE:
@@ -136,8 +147,8 @@ def _busy_rps(tandem: Tandem, role: Role, replicas: int) -> float:
     return busy_rps / max(tandem.served, PRECISE)
 
 
-def _attained(tandem: Tandem, pair: Pair) -> float:
-    return tandem.attainment(*_counts(pair))
+def _attained(sizing: Sizing, pair: Pair) -> float:
+    return placement.attainment(sizing.tandem, sizing.spec, pair)
 
 
 def _counts(pair: Pair) -> tuple[int, int]:

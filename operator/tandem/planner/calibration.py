@@ -2,6 +2,7 @@
 
     prefill   seconds that pods were busy / seconds that the prompts prefilled meanwhile should have taken
     decode    TPOT of the requests that ended / iterations as long as the residents and KV there ask for
+    link      seconds that KV took to come to decode / those that its bytes should have taken (`transfers`)
 
 Prefill has one factor, a ratio of two sums that fade together, so that a burst weighs as much in both and a
 prompt that begins in one interval and is there in the next does no harm. Decode has a factor for each term
@@ -26,7 +27,7 @@ import numpy as np
 
 from tandem.api.role import Role
 from tandem.perf.engine_profile import DecodeCost, EngineProfile, PrefillCost
-from tandem.planner import arriving, terms
+from tandem.planner import arriving, terms, transfers
 from tandem.planner.demand import Floats
 from tandem.planner.model import Memory, Sums, Terms
 from tandem.planner.observation import Cells, Figure, Missing, Observation
@@ -41,7 +42,7 @@ FORGET_S = {Role.PREFILL: 900.0, Role.DECODE: 300.0}
 LATEST = 0.5  # of a request's life: what its replica held then is what its steps took
 MOST_TPOT_S = 100.0
 LIGHT_LENGTHS = 50.0  # requests that lengths of another revision weigh
-ALL = "fleet"  # under which the revision is kept beside the profiles
+ALL, LINK = "fleet", "link"  # under which revision and link are kept beside the profiles
 
 
 def observed(observation: Observation, memory: Memory, spec: FleetSpec) -> Memory:
@@ -56,6 +57,7 @@ def observed(observation: Observation, memory: Memory, spec: FleetSpec) -> Memor
         memory,
         times=_times(observation, memory, spec),
         terms=_terms(observation, memory, spec),
+        links=transfers.learnt(memory.links, observation, spec),
         learnt_s=memory.learnt_s if true_s is None else true_s,
     )
 
@@ -79,7 +81,10 @@ def mean_factor(memory: Memory, role: Role) -> tuple[float, float]:
 def calibrated(spec: FleetSpec, memory: Memory) -> FleetSpec:
     """The fleet with the times that its engines were seen to take."""
     by_prefill, by_decode = factor(memory), terms.factors(memory.terms)
-    return spec.with_engines(lambda profile: scaled(profile, by_prefill, by_decode))
+    by_link = transfers.factor(memory.links)
+    return spec.with_engines(
+        lambda profile: transfers.scaled(scaled(profile, by_prefill, by_decode), by_link)
+    )
 
 
 def scaled(profile: EngineProfile, by_prefill: float, by_decode: Factors) -> EngineProfile:
@@ -104,6 +109,7 @@ def _of_these_engines(memory: Memory, observation: Observation, spec: FleetSpec)
     """The memory for the engines that serve now: what is known of others weighs little, or nothing."""
     engines = {ALL: observation.revision}
     engines |= {str(role): _known_as(spec.roles[role].profile) for role in Role}
+    engines[LINK] = transfers.known_as(spec.roles[Role.DECODE].profile)
     before = memory.engines
     if engines == before:
         return memory
@@ -111,6 +117,9 @@ def _of_these_engines(memory: Memory, observation: Observation, spec: FleetSpec)
     if not before:
         return memory
     is_same = {name: before.get(name) == engines[name] for name in engines}
+    links = transfers.lightened(memory.links) if is_same.pop(LINK) else Sums()
+    if all(is_same.values()):
+        return replace(memory, links=links)
     sums = memory.times.get(Role.PREFILL, Sums())
     light = PRIOR_REQUESTS / max(sums.requests, PRIOR_REQUESTS)
     light = light if is_same[str(Role.PREFILL)] else 0.0
@@ -120,6 +129,7 @@ def _of_these_engines(memory: Memory, observation: Observation, spec: FleetSpec)
         memory,
         times={Role.PREFILL: sums},
         terms=known if is_same[str(Role.DECODE)] else Terms(),
+        links=links,
         cells=memory.cells if is_same[ALL] else _lightened(memory.cells),
         prompts=memory.prompts if is_same[ALL] else _lightened(memory.prompts),
         fresh=memory.fresh if is_same[ALL] else (),

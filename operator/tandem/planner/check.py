@@ -9,7 +9,7 @@ import numpy as np
 
 from tandem.api.role import Role
 from tandem.errors import InvalidInputError
-from tandem.planner import check_mixture, pools, region, switches
+from tandem.planner import check_domains, check_mixture, pools, region, switches
 from tandem.planner.demand import Demand
 from tandem.planner.policies.table import named
 from tandem.planner.queueing.tandem import Tandem
@@ -34,6 +34,7 @@ def check(spec: FleetSpec, names: Names = CANONICAL) -> None:
         for role in Role:
             _bounds(spec, role)
         _ratio(spec)
+        check_domains.domains(spec)
         _budget(spec)
         _switching(spec)
     except InvalidInputError as error:
@@ -108,9 +109,9 @@ def _ratio(spec: FleetSpec) -> None:
         if pair is not None and (min(pair) < 0 or max(pair) < 1):
             raise InvalidInputError(field, _ratio_text(pair), "two whole numbers, not both 0")
     bounds = region.of(spec).bounds
-    if _is_empty(Region(bounds=bounds, ratio=spec.ratio)):
+    if Region(bounds=bounds, ratio=spec.ratio).is_empty:
         lowest = RatioBounds(lowest=spec.ratio.lowest)
-        field = "ratio.min" if _is_empty(Region(bounds=bounds, ratio=lowest)) else "ratio.max"
+        field = "ratio.min" if Region(bounds=bounds, ratio=lowest).is_empty else "ratio.max"
         pair = spec.ratio.lowest if field == "ratio.min" else spec.ratio.highest
         (least_p, most_p), (least_d, most_d) = bounds[Role.PREFILL], bounds[Role.DECODE]
         within = f"{least_p} to {most_p} prefill and {least_d} to {most_d} decode replicas"
@@ -133,15 +134,10 @@ def _budget(spec: FleetSpec) -> None:
         if not isfinite(total) or total < least - region.ROUNDING:
             allowed = f"at least {least:g}, the smallest pair that bounds and ratio allow"
             raise InvalidInputError(field, total, allowed)
-    if _is_empty(region.of(spec)) and not any(each.pools for each in spec.roles.values()):
+    if region.of(spec).is_empty and not any(each.pools for each in spec.roles.values()):
         raise InvalidInputError(
             "budget", spec.budget.accelerators, "enough for a pair within both budgets"
         )
-
-
-def _is_empty(allowed: Region) -> bool:
-    fewest, most = allowed.decodes(allowed.prefills())
-    return not bool((fewest <= most).any())
 
 
 def _least_cost(allowed: Region, price: region.Price) -> float:

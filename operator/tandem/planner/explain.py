@@ -94,8 +94,8 @@ def of_sizing(demand: Demand, spec: FleetSpec, sizing: Sizing) -> Explanation:
         notes=sizing.reasons,
         limits=tuple(_limits(sizing.ideal, clamps)),
         result=dict(sizing.replicas),
-        stages=tuple(outlook.stages(sizing.tandem, sizing.replicas)),
-        outlook=Outlook(result=outlook.predicted(sizing.tandem, sizing.replicas)),
+        stages=tuple(outlook.stages_of(sizing)),
+        outlook=Outlook(result=outlook.told(sizing.prediction)),
         runner_up=sizing.runner_up,
         what_if=what_if(question, sizing.ideal, sizing.replicas),
     )

@@ -36,7 +36,7 @@ TAIL = 0.95
 def inputs(observation: Observation, spec: FleetSpec) -> Iterator[Input]:
     """Every figure with its age, or why it was not believed; seconds are means of the last interval."""
     traffic = observation.traffic
-    seconds = ("ttft", traffic.ttft_s), ("tpot", traffic.tpot_s)
+    seconds = ("ttft", traffic.ttft_s), ("tpot", traffic.tpot_s), ("transfer", traffic.transfer_s)
     for name, reading in (*readings(traffic), *seconds):
         most = MOST.get(name.partition(".")[0], MOST_REQUESTS)
         yield _input(name, reading, usable(reading, most, spec.behavior.stale_after_s))

@@ -7,10 +7,12 @@ within bounds, ratio and budget whatever came before.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from tandem.api.fallback import OnStale
 from tandem.api.role import Role
 from tandem.planner import evidence, region, schedules
+from tandem.planner import placement as placements
 from tandem.planner.calibration import calibrated
 from tandem.planner.demand import MOST_ARRIVAL_CA2
 from tandem.planner.model import Clamp, Memory
@@ -135,10 +137,11 @@ def survivors(situation: Situation, targets: Pair) -> Limited:
     if found is None:
         return Limited(targets)
     needs = {role: min(need, now[role]) for role, need in found.needs.items()}
+    attained = partial(placements.attainment, found.tandem, spec)
     kept: tuple[tuple[Role, ...], ...] = ((), *((role,) for role in fewer), tuple(fewer))
     for stay in kept:
         pair = {**targets, **{role: now[role] for role in stay}}
-        if _survives(pair, needs, found.tandem, situation.goal) or stay == tuple(fewer):
+        if _survives(pair, needs, attained, situation.goal) or stay == tuple(fewer):
             return Limited(
                 pair, f"fewer would not serve {share(situation.goal)} of what comes now in time"
             )
@@ -162,10 +165,10 @@ def present(observation: Observation, memory: Memory, spec: FleetSpec) -> Presen
     return Present(tandem=tandem, needs=needs)
 
 
-def _survives(pair: Pair, needs: Pair, tandem: Tandem, goal: float) -> bool:
+def _survives(pair: Pair, needs: Pair, attained: Callable[[Pair], float], goal: float) -> bool:
     if any(pair[role] < need for role, need in needs.items()):
         return False
-    return tandem.attainment(pair[Role.PREFILL], pair[Role.DECODE]) >= goal
+    return attained(pair) >= goal
 
 
 def minimum(situation: Situation, targets: Pair) -> Limited:
@@ -203,6 +206,14 @@ def ratio(situation: Situation, targets: Pair) -> Limited:
     return Limited(_nearest(within, targets), _ratio_text(situation.spec))
 
 
+def placement(situation: Situation, targets: Pair) -> Limited:
+    """The nearest pair that the domains hold, each pod whole in one of them."""
+    if not situation.spec.domains:
+        return Limited(targets)
+    within = replace(region.of(situation.spec), purses=())
+    return Limited(_nearest(within, targets), "what its domains can hold")
+
+
 def budget(situation: Situation, targets: Pair) -> Limited:
     """The nearest pair that can be paid beside every pod that is not yet gone.
 
@@ -237,6 +248,7 @@ LIMITS: tuple[tuple[str, Limit], ...] = (
     ("schedule", schedule),  # needs no figures, and no step holds up what was known long before
     ("max", maximum),
     ("ratio", ratio),  # within min and max
+    ("placement", placement),  # within these
     ("budget", budget),  # last: money is the hardest, within all of the above
 )
 

@@ -56,6 +56,7 @@ def remember(
             dispersion=memory.dispersion,
             times=memory.times,
             terms=memory.terms,
+            links=memory.links,
             engines=memory.engines,
         )
     interval_s = observation.traffic.interval_s
@@ -121,6 +122,7 @@ def to_json(memory: Memory) -> str:
                 memory.terms.residents,
                 memory.terms.kv,
             ],
+            "links": list(astuple(memory.links)),
             "learnt_s": memory.learnt_s,
             "engines": dict(memory.engines),
             "queued_tokens": memory.queued_tokens,
@@ -158,6 +160,7 @@ def _memory(stored: Mapping[str, Any]) -> Memory:
         queued_tokens=None if queued_tokens is None else _number(queued_tokens),
         times={Role(role): Sums(*_row(sums, 3)) for role, sums in stored.get("times", {}).items()},
         terms=_terms(_row(stored.get("terms", (0.0,) * 11), 11)),
+        links=Sums(*_row(stored.get("links", (0.0,) * 3), 3)),
         learnt_s=None if learnt_s is None else _number(learnt_s),
         engines={str(of): str(name) for of, name in stored.get("engines", {}).items()},
         facts={str(name): _number(value) for name, value in stored["facts"].items()},

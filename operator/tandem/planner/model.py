@@ -114,6 +114,7 @@ class Memory:
         wishes: per role, (time s, unclamped wish) of the scale-down window, oldest first.
         times: per role, what its engines' work took against what their profile tells (`calibration`).
         terms: of decode, likewise by term (`terms`).
+        links: of KV that came to decode, likewise (`transfers`).
         learnt_s: when the newest figures that engines were judged by were true.
         engines: revision and profiles that all this was learnt of, by what they belong to.
         queued_tokens: of prompts that waited at the last look; None before the first.
@@ -134,6 +135,7 @@ class Memory:
     wishes: Mapping[Role, tuple[tuple[float, int], ...]] = field(default_factory=dict)
     times: Mapping[Role, Sums] = field(default_factory=dict)
     terms: Terms = Terms()
+    links: Sums = Sums()
     learnt_s: float | None = None
     engines: Mapping[str, str] = field(default_factory=dict)
     queued_tokens: float | None = None

@@ -60,6 +60,7 @@ class Traffic:
         met_ttft, met_tpot, met_both: how many of `finished` met those targets.
         ttft_s, tpot_s: means over `finished` of the interval.
         output_tokens: tokens that decode engines generated in the interval.
+        transfer_s: mean seconds that KV took to come to decode, of the transfers of the interval.
         queued_requests, queued_tokens: waiting for prefill now, and their input tokens, cached or not.
         running: mean requests in an engine of a role now.
         kv_usage: mean share of KV in use per role now.
@@ -80,6 +81,7 @@ class Traffic:
     ttft_s: Reading = NEVER_READ
     tpot_s: Reading = NEVER_READ
     output_tokens: Reading = NEVER_READ
+    transfer_s: Reading = NEVER_READ
     queued_requests: Reading = NEVER_READ
     queued_tokens: Reading = NEVER_READ
     running: Mapping[Role, Reading] = field(default_factory=dict)
@@ -102,6 +104,7 @@ class Traffic:
             ttft_s=why,
             tpot_s=why,
             output_tokens=why,
+            transfer_s=why,
             queued_requests=why,
             queued_tokens=why,
         )

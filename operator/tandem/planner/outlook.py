@@ -1,17 +1,19 @@
 """What a pair does with the arrivals of the last minute: predicted for it, and as it is observed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import isfinite
 
 from tandem.api.role import Role
-from tandem.planner import prediction
+from tandem.planner import placed, prediction
 from tandem.planner.explanation import Outcome, Stage, figures
-from tandem.planner.model import QUANTILES, Bottleneck
+from tandem.planner.model import QUANTILES, Bottleneck, Prediction
 from tandem.planner.observation import Missing, Observation, Reading
 from tandem.planner.queueing import headroom
 from tandem.planner.queueing.tandem import Tandem
 from tandem.planner.readings import MOST_REQUESTS, usable
 from tandem.planner.region import Pair
+from tandem.planner.sizing import Sizing
 from tandem.planner.spec import FleetSpec
 
 USED = {  # of each stage, under which name a prediction has it
@@ -41,9 +43,25 @@ def stages(tandem: Tandem, replicas: Pair) -> Iterator[Stage]:
         )
 
 
+def stages_of(sizing: Sizing) -> Iterator[Stage]:
+    """The same of an answer; where pods lie in domains, those of the one whose load can grow least."""
+    if sizing.placement is None:
+        yield from stages(sizing.tandem, sizing.replicas)
+    elif (tight := placed.tightest(sizing.placement.places)) is not None:
+        for stage in stages(tight.tandem, tight.replicas):
+            breaks_at_rps = (
+                None if stage.breaks_at_rps is None else stage.breaks_at_rps / tight.share
+            )
+            yield replace(stage, breaks_at_rps=figures(breaks_at_rps))
+
+
 def predicted(tandem: Tandem, replicas: Pair) -> Outcome:
     """What users get of the pair, by the model."""
-    outcome = prediction.of(tandem, replicas[Role.PREFILL], replicas[Role.DECODE])
+    return told(prediction.of(tandem, replicas[Role.PREFILL], replicas[Role.DECODE]))
+
+
+def told(outcome: Prediction) -> Outcome:
+    """A prediction as an explanation has it."""
     return Outcome(
         attainment=_share(outcome.attainment),
         ttft_s=figures(outcome.ttft_s[MIDDLE]),

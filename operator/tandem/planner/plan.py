@@ -13,9 +13,9 @@ from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand
 from tandem.planner.limits import Situation, limited, unknown, with_wishes
 from tandem.planner.model import Clamp, Decision, Memory, Plan, Prediction
 from tandem.planner.observation import Observation
+from tandem.planner.placement import predict
 from tandem.planner.policies.proposal import Policy, Proposal
 from tandem.planner.policies.table import named
-from tandem.planner.prediction import predict
 from tandem.planner.region import Pair
 from tandem.planner.spec import FleetSpec
 

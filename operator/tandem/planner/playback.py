@@ -119,9 +119,9 @@ def choose(path: Path, terms: Terms, pace: Pace, shortage: float) -> Rule:
 def ready(
     roots: Floats, move: Floats | float, reserve_rps: Floats | float, most_rps: float
 ) -> Floats:
-    """Rates to be ready for: only a predictor goes beyond what was seen, no distance and no reserve."""
-    limit = np.maximum(most_rps, roots**2)
-    rates: Floats = np.minimum(np.maximum((roots + move) ** 2, reserve_rps), limit)
+    """Rates to be ready for: only a predictor goes beyond what was seen, no distance; a reserve never does."""
+    limited = np.minimum((roots + move) ** 2, np.maximum(most_rps, roots**2))
+    rates: Floats = np.maximum(limited, reserve_rps)
     return rates
 
 
@@ -144,8 +144,10 @@ def _played(
         return None
     most_rps = float(paths[0].seen.max())
     of = ready(roots, pairs[0][:, None, None], pairs[1][:, None], most_rps)
-    short = np.maximum(seen - of, 0.0).sum(axis=-1)
-    return Played(short / max(float(seen.sum()), 1e-9), of.sum(axis=-1) / len(roots))
+    cost = of.sum(axis=-1) / len(roots)
+    lacks = np.subtract(seen, of, out=of)  # in place: there are some twenty thousand
+    short = np.maximum(lacks, 0.0, out=of).sum(axis=-1)
+    return Played(short / max(float(seen.sum()), 1e-9), cost)
 
 
 def _looked(path: Path, roots: Floats, pace: Pace) -> tuple[Floats, Floats]:

@@ -29,7 +29,7 @@ def predict(demand: Demand, spec: FleetSpec, replicas: Mapping[Role, int]) -> Pr
 def of(tandem: Tandem, prefills: int, decodes: int) -> Prediction:
     """The prediction for a pair whose stages may be known already."""
     if min(prefills, decodes) < 1:
-        return _nothing()
+        return NOTHING
     growth = headroom.growth(tandem, prefills, decodes)
     return Prediction(
         attainment=tandem.attainment(prefills, decodes),
@@ -124,13 +124,11 @@ def _tuple(values: Floats) -> tuple[float, ...]:
     return tuple(float(value) for value in values)
 
 
-def _nothing() -> Prediction:
-    """A role without replicas serves nobody."""
-    never = (inf,) * len(QUANTILES)
-    return Prediction(
-        attainment=0.0,
-        ttft_s=never,
-        tpot_s=never,
-        utilisation=dict.fromkeys(("prefill", "link", "decode", "kv"), inf),
-        bottleneck=Bottleneck.PREFILL_COMPUTE,
-    )
+_NEVER = (inf,) * len(QUANTILES)
+NOTHING = Prediction(  # a role without replicas serves nobody
+    attainment=0.0,
+    ttft_s=_NEVER,
+    tpot_s=_NEVER,
+    utilisation=dict.fromkeys(("prefill", "link", "decode", "kv"), inf),
+    bottleneck=Bottleneck.PREFILL_COMPUTE,
+)

@@ -1,4 +1,4 @@
-"""Region: the pairs of replicas that a spec allows, by bounds, ratio and budget; exact integers.
+"""Region: the pairs of replicas that a spec allows, by bounds, ratio, budget and domains; exact integers.
 
 For each number of prefill replicas the allowed numbers of decode replicas are one interval, so a
 question about all pairs is a question about two vectors.
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tandem.api.role import Role
-from tandem.planner import pools
+from tandem.planner import packing, pools
+from tandem.planner.packing import Packing
 from tandem.planner.spec import FleetSpec, RatioBounds
 
 NEVER = 2**40  # replicas, more than any bound
@@ -51,11 +52,12 @@ class Purse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """Bounds of each role, bounds of their ratio, and budgets."""
+    """Bounds of each role, bounds of their ratio, budgets, and domains that must hold all."""
 
     bounds: Mapping[Role, tuple[int, int]]
     ratio: RatioBounds = UNBOUNDED
     purses: tuple[Purse, ...] = ()
+    packing: Packing | None = None
 
     def prefills(self) -> Integers:
         """The numbers of prefill replicas within their bounds."""
@@ -73,7 +75,15 @@ class Region:
             low = np.maximum(low, needed if highest[0] > 0 else np.where(needed > 0, NEVER, 0))
         for purse in self.purses:
             high = np.minimum(high, purse.most_decodes(prefills))
+        if self.packing is not None:
+            high = np.minimum(high, self.packing.most_decodes(prefills))
         return low, high
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no pair lies within."""
+        fewest, most = self.decodes(self.prefills())
+        return not bool((fewest <= most).any())
 
     def allows(self, pair: Pair) -> bool:
         """Whether a pair lies within."""
@@ -112,7 +122,7 @@ def of(spec: FleetSpec) -> Region:
         for total, price in zip(totals, prices(spec), strict=True)
         if total is not None and any(np.any(each) for each in price.values())
     )
-    return Region(bounds=bounds, ratio=spec.ratio, purses=purses)
+    return Region(bounds=bounds, ratio=spec.ratio, purses=purses, packing=packing.of(spec))
 
 
 def prices(spec: FleetSpec) -> tuple[Price, Price]:

@@ -1,7 +1,8 @@
 """Sizing: the cheapest pair of replicas that meets the SLO, or what comes nearest where none can.
 
 What idle engines do not reach no number of replicas buys: then what they do reach is sized for, less half
-of the error budget for waiting. The search is `staircase`; where a role has several pools, `composition`.
+of the error budget for waiting. The search is `staircase`; where a role has several pools, `composition`;
+where pods lie in domains, `placement`.
 """
 
 from collections.abc import Mapping
@@ -12,9 +13,19 @@ import numpy as np
 
 from tandem.api.role import Role
 from tandem.perf.engine_profile import EngineProfile
-from tandem.planner import composition, pools, prediction, staircase, words
+from tandem.planner import (
+    composition,
+    placed,
+    placement,
+    placement_words,
+    pools,
+    prediction,
+    staircase,
+    words,
+)
 from tandem.planner.demand import Demand, Floats
 from tandem.planner.model import Prediction, RunnerUp
+from tandem.planner.placed import Placement
 from tandem.planner.pools import LARGEST
 from tandem.planner.prediction import predict, weighted_quantile
 from tandem.planner.queueing import targets
@@ -52,6 +63,7 @@ class Sizing:
 
     `feasible` tells whether `replicas` meet the SLO, that of each class; `infeasible` what could be met
     where none does. `spec` is what was asked, the pools of each role in the order in which they are taken.
+    `placement` is where the replicas lie, of a fleet with domains.
     """
 
     replicas: Pair
@@ -62,10 +74,13 @@ class Sizing:
     reasons: tuple[str, ...]
     tandem: Tandem
     spec: FleetSpec
+    placement: Placement | None = None
 
     @property
     def prediction(self) -> Prediction:
         """What `replicas` would do; worked out when asked for, since a controller does not."""
+        if self.placement is not None:
+            return placed.predicted(self.placement.places)
         return prediction.of(self.tandem, *_counts(self.replicas))
 
     @property
@@ -99,6 +114,8 @@ def size(
         price=composition.price(spec),
     )
     is_plain = all(filling.is_plain for filling in tandem.fillings.values())
+    if spec.domains and is_plain:
+        return _placed(placement.found(goal), tandem, infeasible)
     found = staircase.found(goal) if is_plain else composition.best(goal)
     tandem = tandem if is_plain else tandem.filled(found.goal.tandem.fillings)
     return Sizing(
@@ -111,6 +128,23 @@ def size(
         reasons=words.sizing(tandem, spec, found.replicas),
         tandem=tandem,
         spec=found.goal.spec,
+    )
+
+
+def _placed(found: Found, tandem: Tandem, infeasible: InfeasibleSlo | None) -> Sizing:
+    """The answer of a fleet whose pods lie in domains."""
+    spec, where = found.goal.spec, placement.of(found, tandem)
+    attained = placed.attainments(where.places)
+    return Sizing(
+        replicas=found.replicas,
+        ideal=found.ideal,
+        runner_up=_runner_up(found),
+        feasible=found.is_allowed and bool((attained >= staircase.shares_of(tandem)).all()),
+        infeasible=infeasible,
+        reasons=placement_words.sizing(tandem, spec, found.replicas, where),
+        tandem=tandem,
+        spec=spec,
+        placement=where,
     )
 
 

@@ -18,7 +18,7 @@ from tandem.planner.observation import Cells, LengthCounts, Missing
 from tandem.planner.readings import MOST_LENGTH, MOST_REQUESTS
 
 HALF_LIFE_S = 600.0  # long enough for a mix, short enough for a new prompt template
-MOST_CELLS, MOST_PROMPTS = 768, 256
+MOST_CELLS, MOST_FRESH, MOST_PROMPTS = 768, 1024, 256
 LEAST_WEIGHT = 1e-3  # of a cell, in requests; lighter ones are forgotten
 LEAST = np.array([1.0, 0.0, 1.0, LEAST_WEIGHT])  # input, cached and output tokens, requests
 MOST = np.array([MOST_LENGTH, MOST_LENGTH, MOST_LENGTH, MOST_REQUESTS])
@@ -50,11 +50,16 @@ def learnt(
     merge_s: float,
 ) -> Memory:
     """With the requests that ended and the prompts that were prefilled in one more interval."""
-    fresh = _few((*memory.fresh, *_believed_cells(ended)), MOST_CELLS)
-    fresh_prompts = _few((*memory.fresh_prompts, *_believed_cells(prompts)), MOST_PROMPTS)
+    fresh = (*memory.fresh, *_believed_cells(ended))
+    fresh_prompts = (*memory.fresh_prompts, *_believed_cells(prompts))
     waited_s = memory.waited_s + interval_s
     if waited_s < merge_s and not _matters(fresh, fresh_prompts, memory):
-        return replace(memory, fresh=fresh, fresh_prompts=fresh_prompts, waited_s=waited_s)
+        return replace(
+            memory,
+            fresh=_few(fresh, MOST_FRESH),
+            fresh_prompts=_few(fresh_prompts, MOST_PROMPTS),
+            waited_s=waited_s,
+        )
     return replace(
         memory,
         cells=_merged(memory.cells, fresh, waited_s, MOST_CELLS),

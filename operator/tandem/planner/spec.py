@@ -105,6 +105,14 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Domain:
+    """A zone, rack or island of fast links: KV is handed over only within one. It holds so much at most."""
+
+    name: str
+    accelerators: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Behavior:
     """How fast targets may move."""
 
@@ -130,13 +138,17 @@ OWN_PACE = Behavior(up_max_step=1_000_000, down_window_s=0.0, down_max_step=1_00
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetSpec:
-    """A fleet as the planner sees it; `slo` is that of requests of none of the `classes`."""
+    """A fleet as the planner sees it; `slo` is that of requests of none of the `classes`.
+
+    Each pod lies in one of the `domains`, where there are any; else any pod hands KV to any other.
+    """
 
     slo: Slo
     roles: Mapping[Role, RoleSpec]
     classes: tuple[RequestClass, ...] = ()
     ratio: RatioBounds = RatioBounds()
     budget: Budget = Budget()
+    domains: tuple[Domain, ...] = ()
     behavior: Behavior = Behavior()
     policy: str = "tandem"
     parameters: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))

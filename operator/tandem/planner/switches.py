@@ -29,6 +29,8 @@ def refusal(spec: FleetSpec) -> str:
     prefill, decode = (spec.roles[role] for role in Role)
     if prefill.pools or decode.pools:
         return "a role has several pools"
+    if len(spec.domains) > 1:
+        return "pods lie in several domains, and which of them would switch is not planned"
     for name in ("accelerator", "accelerators", "name"):
         one, other = getattr(prefill.profile, name), getattr(decode.profile, name)
         if one != other:

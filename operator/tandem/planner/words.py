@@ -19,15 +19,21 @@ def sizing(tandem: Tandem, spec: FleetSpec, replicas: Pair) -> tuple[str, ...]:
     wait_s = tandem.wait(prefills, decodes).quantile_s(slo.attainment)
     waits = f"{share(slo.attainment)} of prompts wait at most {seconds(wait_s)}"
     steps = f"{pool.residents:.1f} requests a replica, steps of {seconds(pool.mean_step_s)}"
-    targets = f"TTFT {seconds(slo.ttft_s)} and TPOT {seconds(slo.tpot_s)}"
-    attained = f"{share(tandem.attainment(prefills, decodes))}, {share(slo.attainment)} asked"
     return (
         arrivals(tandem),
         f"prefill: {share(use['prefill'])} busy, {waits}",
         f"KV link: {share(use['link'])} busy",
         f"decode: {steps}, KV {share(use['kv'])} full",
-        f"{prefills} prefill and {decodes} decode meet {targets} for {attained}",
+        answer(spec, replicas, tandem.attainment(prefills, decodes)),
     )
+
+
+def answer(spec: FleetSpec, replicas: Pair, attained: float) -> str:
+    """What a pair attains of the SLO."""
+    slo = spec.slo
+    pods = f"{replicas[Role.PREFILL]} prefill and {replicas[Role.DECODE]} decode"
+    targets = f"TTFT {seconds(slo.ttft_s)} and TPOT {seconds(slo.tpot_s)}"
+    return f"{pods} meet {targets} for {share(attained)}, {share(slo.attainment)} asked"
 
 
 def arrivals(tandem: Tandem) -> str:

@@ -145,6 +145,8 @@ class Gateway(PodEvents):
         """The decode pod has the KV; the prefill pod's copy goes."""
         flight = self._flights[key]
         flight.pulled_s = self._clock.now_s
+        if flight.pull_began_s is not None:
+            self.measured.pulled(flight.pulled_s - flight.pull_began_s)
         self._release(flight)
         self._dispatch()
 

@@ -33,6 +33,7 @@ class Measurements:
         self.first_tokens = 0  # that decode pods emitted
         self.ended = Recorder()
         self.arrivals_s = array("d")
+        self._pulls, self._pulls_s = 0, 0.0  # since the last scrape
         self._prompts: Counter[Cell] = Counter()  # prefilled since the last scrape
         self._new: list[int] = []  # input and cached tokens of those that are not counted yet
         self._mean_output_tokens = 0.0  # 0 before the first answer
@@ -58,6 +59,17 @@ class Measurements:
         new.append(flight.cached_tokens)
         if len(new) >= _MOST_NEW:
             self._count()
+
+    def pulled(self, seconds: float) -> None:
+        """KV came to a decode pod within such a time."""
+        self._pulls += 1
+        self._pulls_s += seconds
+
+    def transfer_s(self) -> float | None:
+        """Mean of what KV took to come since this was asked last; None where none did."""
+        mean_s = self._pulls_s / self._pulls if self._pulls else None
+        self._pulls, self._pulls_s = 0, 0.0
+        return mean_s
 
     def prompts(self) -> Mapping[Cell, int]:
         """Prompts that were prefilled since this was asked last, by length bucket; outputs, not known yet, are 1."""

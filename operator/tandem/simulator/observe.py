@@ -44,6 +44,7 @@ class Observer:
             pod.settle()
         dispersion = measured.dispersion(now_s)
         too_few = Missing("too few arrivals yet")
+        transfer_s = measured.transfer_s()
         decoded, self._decoded = self._decoded, measured.decoded_tokens
         met_ttft, met_tpot = ended.met_ttft(self._slo), ended.met_tpot(self._slo)
         return Traffic(
@@ -59,6 +60,9 @@ class Observer:
             ttft_s=self._over_finished(ended, ended.ttft_s),
             tpot_s=self._over_finished(ended, ended.tpot_s),
             output_tokens=self._figure(self._decoded - decoded),
+            transfer_s=Missing("no KV came in the interval")
+            if transfer_s is None
+            else self._figure(transfer_s),
             queued_requests=self._figure(self._gateway.router.queued_requests),
             queued_tokens=self._figure(self._gateway.router.queued_tokens),
             running=self._mean({p.name: p.engine.running for p in self._fleet.pods}),

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tandem.api.role import Role
-from tandem.cli.plan import more
+from tandem.cli.plan import domains, more
 from tandem.planner import region
 from tandem.planner.explain import of_sizing
 from tandem.planner.explanation import to_json
@@ -25,6 +25,7 @@ def as_json(sizing: Sizing) -> dict[str, Any]:
         "policy": spec.policy,
         **counted(sizing.replicas),
         "pools": {str(role): dict(each) for role, each in sizing.pools.items()},
+        "placement": domains.as_json(sizing),
         "feasible": sizing.feasible,
         **predicted(sizing.prediction),
         **paid(sizing.replicas, spec),
@@ -67,11 +68,16 @@ def paid(pair: Pair, spec: FleetSpec) -> dict[str, Any]:
 def reasons(sizing: Sizing) -> tuple[str, ...]:
     """Why this pair: the chain from arrivals on, and what bounds took from it."""
     chain = sizing.reasons
+    bounds = (
+        "bounds, ratio, budget and domains" if sizing.spec.domains else "bounds, ratio and budget"
+    )
     if sizing.replicas != sizing.ideal:
         wanted, given = (words_of(pair) for pair in (sizing.ideal, sizing.replicas))
-        chain = (*chain, f"without bounds, ratio and budget: {wanted}; they leave {given}")
+        chain = (*chain, f"without {bounds}: {wanted}; they leave {given}")
     if not sizing.feasible:
-        chain = (*chain, "no pair within bounds, ratio and budget meets the SLO")
+        chain = (*chain, f"no pair within {bounds} meets the SLO")
+    if sizing.placement is not None and sizing.placement.reason:
+        chain = (*chain, sizing.placement.reason)
     return chain
 
 
@@ -82,6 +88,7 @@ def show(sizing: Sizing) -> None:
     console.print(sizing.reasons[0])
     show_outcome(console, sizing.prediction, spec)
     more.show_classes(console, sizing)
+    domains.show(console, sizing)
     console.print(f"{bill(sizing.replicas, spec)}{'' if sizing.feasible else MISSED}")
     for reason in reasons(sizing)[len(sizing.reasons) - 1 :]:
         console.print(f"  {reason}")

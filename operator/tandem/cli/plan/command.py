@@ -9,7 +9,7 @@ import typer
 
 from tandem.api.role import Role
 from tandem.cli import options
-from tandem.cli.plan import answer, by_policy, load, mixture, search
+from tandem.cli.plan import answer, by_policy, domains, load, mixture, search
 from tandem.planner.check import check, check_slo
 from tandem.planner.sizing import LARGEST, size
 from tandem.planner.spec import Budget, FleetSpec, RatioBounds, RoleSpec, Slo
@@ -72,6 +72,7 @@ def run(
     budget_cost: Annotated[
         float | None, typer.Option(help="Most money an hour, all replicas together.")
     ] = None,
+    domain: domains.Domains = None,
     find: Annotated[
         bool,
         typer.Option(
@@ -92,7 +93,8 @@ def run(
     The rule of another --policy, made for a fleet that runs, answers with what it settles on at that load.
 
     A --pool lets a role mix accelerators, a --class and a --ttft-tier have targets of their own: each class
-    must meet its own, and replicas come from the pools that make it cheapest.
+    must meet its own, and replicas come from the pools that make it cheapest. Where KV is handed over only
+    within a --domain, the answer tells how many replicas of each role lie in which.
 
     With --search: tensor parallelism of each role and replicas that serve the highest rate with
     --budget-accelerators, or the fewest that serve --rate; over the built-in profiles and the tables in
@@ -107,7 +109,9 @@ def run(
     asked = mixture.classes(request_class, slo)
     if policy != by_policy.TANDEM or param or find:
         whose = "--search" if find else policy
-        mixture.only_for_tandem(whose, ttft_tier=ttft_tier, **{"class": request_class}, pool=pool)
+        mixture.only_for_tandem(
+            whose, ttft_tier=ttft_tier, **{"class": request_class}, pool=pool, domain=domain
+        )
     lengths = load.Lengths(input_tokens=isl, output_tokens=osl, input_cv=isl_cv, output_cv=osl_cv)
     if find:
         search.only(profile=profile, policy=None if policy == by_policy.TANDEM else policy)
@@ -146,6 +150,7 @@ def run(
             highest=options.ratio("--ratio-max", ratio_max),
         ),
         budget=Budget(accelerators=budget_accelerators, cost_per_hour=budget_cost),
+        domains=domains.parsed(domain),
         policy=policy,
         parameters=MappingProxyType(parameters),
     )
@@ -174,6 +179,7 @@ FLAGS = MappingProxyType(  # under which the user knows the fields of a spec
         "ratio.max": "--ratio-max",
         "budget.accelerators": "--budget-accelerators",
         "budget.costPerHour": "--budget-cost",
+        "domains": "--domain",
         "slo.tiers": "--ttft-tier",
         "classes": "--class",
         "classes.share": "--class",

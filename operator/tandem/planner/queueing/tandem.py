@@ -79,6 +79,17 @@ class Tandem:
         other._take_main()  # noqa: SLF001 - of its own class
         return other
 
+    def shared(self, share: float) -> "Tandem":
+        """The same fleet with a share of the arrivals, or more than all; a share is taken at random.
+
+        The index of dispersion of such a share is 1 + share · (Ca² − 1) (Cox 1955, of a thinned stream).
+        """
+        other, rate_rps = copy.copy(self), share * self.demand.rate_rps
+        ca2 = 1 + min(share, 1.0) * (self.demand.arrival_ca2 - 1)
+        other.demand = replace(self.demand, rate_rps=rate_rps, arrival_ca2=ca2)
+        other._prefills, other._decodes = {}, {}  # noqa: SLF001 - of its own class
+        return other
+
     def _take_main(self) -> None:
         """The works of the kinds that others are measured by."""
         prefills, decodes = (self.fillings[role].main for role in Role)

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
+from tandem.cluster.engine_counts import EngineCounts
 from tandem.cluster.exposition import Sample
 from tandem.cluster.growth import Look
-from tandem.cluster.tokens import TokenCounts
 from tandem.planner.observation import Figure, Missing
 
 NAME = "generated_total"
@@ -19,7 +19,7 @@ def look(*tokens: float, age_s: float = 0.0) -> Look:
 
 def told(*looks: Mapping[str, Look | Missing], whole: bool = True) -> list[object]:
     """(tokens, whether exact) of each look, the looks 5 s apart."""
-    counts = TokenCounts(NAME)
+    counts = EngineCounts(NAME)
     readings = [counts.grown(each, 5.0 if i else 0.0, whole=whole) for i, each in enumerate(looks)]
     return [(r.value, r.exact) if isinstance(r, Figure) else r for r in readings]
 
@@ -54,7 +54,7 @@ def test_pods_that_are_not_asked_make_it_a_lower_bound() -> None:
 
 
 def test_where_no_time_passed_nothing_is_counted_yet() -> None:
-    counts = TokenCounts(NAME)
+    counts = EngineCounts(NAME)
     counts.grown({"a": look(100)}, 0.0, whole=True)
     assert counts.grown({"a": look(120, age_s=3.0)}, 0.0, whole=True) == Figure(0.0, 3.0)
     assert counts.grown({"a": look(120)}, 5.0, whole=True) == Figure(20.0)

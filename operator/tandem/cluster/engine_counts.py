@@ -1,4 +1,4 @@
-"""Tokens that engines generated, told by how much their own counters grew."""
+"""What engines counted (tokens, transfers of KV), told by how much their own counters grew."""
 
 from collections.abc import Mapping
 
@@ -6,8 +6,8 @@ from tandem.cluster.growth import Look, finite
 from tandem.planner.observation import Figure, Missing, Reading
 
 
-class TokenCounts:
-    """Remembers what each engine had generated, to tell what all of them generated since."""
+class EngineCounts:
+    """Remembers what each engine had counted, to tell what all of them counted since."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -16,7 +16,7 @@ class TokenCounts:
     def grown(
         self, looks: Mapping[str, Look | Missing], interval_s: float, *, whole: bool
     ) -> Reading:
-        """Tokens since the last look; 0 where no time passed since, and at the first one.
+        """The increase since the last look; 0 where no time passed since, and at the first one.
 
         A pod that is new counts from 0. It is a lower bound where not all were read, before or now, where
         one is gone or was started anew, and where the caller knows of others (`whole` is False).
@@ -35,10 +35,10 @@ class TokenCounts:
         if before is None:
             return Figure(0.0, age_s)
         since = {pod: before.get(pod, 0.0) for pod in totals}
-        tokens = sum(_increase(since[pod], total) for pod, total in totals.items())
+        grown = sum(_increase(since[pod], total) for pod, total in totals.items())
         known = all(last is not None and last <= totals[pod] for pod, last in since.items())
         all_read = len(totals) == len(looks) and before.keys() <= totals.keys()
-        return Figure(tokens, age_s, exact=whole and known and all_read)
+        return Figure(grown, age_s, exact=whole and known and all_read)
 
     def _total(self, look: Look) -> float | None:
         """Of all engines of a pod."""
