@@ -57,6 +57,7 @@ def scenario(
     profile: EngineProfile = ROUND,
     lead_time_s: float = 60.0,
     interval_s: float = 5.0,
+    switch_s: float | None = None,
     **others: Any,
 ) -> Scenario:
     """A calm scenario: one pod a role, first come first served, no planner."""
@@ -65,6 +66,7 @@ def scenario(
         roles={role: RoleSpec(profile=profile, lead_time_s=lead_time_s) for role in Role},
         policy="static",
         interval_s=interval_s,
+        switch_s=switch_s,
     )
     replicas = replicas or dict.fromkeys(Role, 1)
     return Scenario(trace=trace, spec=spec, replicas=replicas, **{"order": "fcfs", **others})

@@ -1,16 +1,22 @@
 """Role switches: what of them is possible, and that limits look at the fleet as it is afterwards."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import pytest
-from tests.planner.builders import D, P, counts, observation, pair, spec
+from tests.planner.builders import ENGINE, D, P, counts, observation, pair, spec
 
 from tandem.api.role import Role
+from tandem.errors import InvalidInputError
+from tandem.perf.engine_profile import EngineProfile
 from tandem.planner import switches
+from tandem.planner.check import check
 from tandem.planner.limits import Situation, limited
 from tandem.planner.model import Memory
 from tandem.planner.observation import PodCounts
-from tandem.planner.spec import Behavior, Budget, FleetSpec, RatioBounds
+from tandem.planner.plan import plan
+from tandem.planner.spec import OWN_PACE, Behavior, Budget, Domain, FleetSpec, Pool, RatioBounds
 
 TO_DECODE, TO_PREFILL = (P, D), (D, P)
 
@@ -75,3 +81,93 @@ def test_warm_pods_are_within_bounds_and_budget(
     wished: dict[Role, int], asked: FleetSpec, kept: dict[Role, int]
 ) -> None:
     assert switches.warm(wished, pair(3, 2), asked) == kept
+
+
+def of_engines(decode: EngineProfile, switch_s: float | None = 5.0) -> FleetSpec:
+    """A fleet whose decode pods have another engine."""
+    asked = spec(switch_s=switch_s)
+    return replace(asked, roles={**asked.roles, D: replace(asked.roles[D], profile=decode)})
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        pytest.param(spec(switch_s=5.0), "", id="alike"),
+        pytest.param(spec(switch_s=0.0), "", id="at once"),
+        pytest.param(spec(), "pods of this fleet keep their roles", id="not allowed"),
+        pytest.param(
+            of_engines(replace(ENGINE, accelerator="other")),
+            "accelerators of the roles differ: test and other",
+            id="accelerator",
+        ),
+        pytest.param(
+            of_engines(replace(ENGINE, accelerators=4)),
+            "accelerators a replica of the roles differ: 1 and 4",
+            id="parallelism",
+        ),
+        pytest.param(
+            of_engines(replace(ENGINE, name="other-engine")),
+            "profiles of the roles differ: test-engine and other-engine",
+            id="profile",
+        ),
+    ],
+)
+def test_why_pods_keep_their_roles(asked: FleetSpec, why: str) -> None:
+    assert switches.refusal(asked) == why
+
+
+def test_pods_of_several_pools_keep_their_roles() -> None:
+    asked = spec(switch_s=5.0)
+    pools = (Pool(name="a", profile=ENGINE), Pool(name="b", profile=ENGINE))
+    asked = replace(asked, roles={**asked.roles, P: replace(asked.roles[P], pools=pools)})
+
+    assert switches.refusal(asked) == "a role has several pools"
+
+
+@pytest.mark.parametrize(
+    ("count", "is_refused"), [pytest.param(1, False, id="one"), pytest.param(2, True, id="two")]
+)
+def test_pods_of_several_domains_keep_their_roles(count: int, *, is_refused: bool) -> None:
+    domains = tuple(Domain(name=f"rack-{i}", accelerators=8) for i in range(count))
+    refused = switches.refusal(spec(switch_s=5.0, domains=domains))
+
+    assert refused.startswith("pods lie in several domains") is is_refused
+
+
+@pytest.mark.parametrize(
+    ("asked", "allowed"),
+    [
+        (of_engines(replace(ENGINE, accelerators=4)), "left out, for accelerators a replica"),
+        (spec(switch_s=float("nan")), "finite"),
+        (spec(switch_s=-1.0), "0 seconds or more"),
+    ],
+)
+def test_a_fleet_whose_pods_can_not_switch_is_refused(asked: FleetSpec, allowed: str) -> None:
+    with pytest.raises(InvalidInputError, match=allowed) as refused:
+        check(asked)
+
+    assert refused.value.field == "switchTime"
+
+
+def test_where_pods_keep_their_roles_one_is_stopped_and_one_started() -> None:
+    """The rule of another policy in a fleet that does not switch: its wishes hold, and the plan says why."""
+    memory = Memory(
+        started_s=0.0,
+        rates=tuple((30.0 * i, 30.0, 600.0) for i in range(1, 60)),
+        cells=((1000, 0, 2000, 500.0),),
+    )
+    settings: dict[str, Any] = {
+        "policy": "pd-serve",
+        "behavior": OWN_PACE,
+        "parameters": {"headroom": 2.0},
+    }
+    seen = observation(1770.0, pods=pair(12, 12))
+    switching = plan(seen, memory, spec(switch_s=5.0, **settings))
+    keeping = plan(seen, memory, spec(**settings))
+
+    assert switching.switches
+    assert not keeping.switches
+    assert {r: each.target for r, each in keeping.roles.items()} == {
+        r: each.target for r, each in switching.roles.items()
+    }
+    assert "no pod changes its role: pods of this fleet keep their roles" in keeping.reasons

@@ -316,7 +316,7 @@ def test_a_pod_that_switches_its_role_finishes_first_and_costs_all_the_time() ->
     asked: dict[str, Any] = {
         "planner": planner,
         "interval_s": 0.1,
-        "cluster": ClusterFeatures(switch_s=0.5),
+        "switch_s": 0.5,
     }
     result = played(trace, (2, 1), **asked)
     ready = {t.pods.ready: t.t_s for t in reversed(result.over_time) if t.role is D}

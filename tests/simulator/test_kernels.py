@@ -128,7 +128,6 @@ CLUSTERS = st.builds(
     ClusterFeatures,
     start_spread=st.sampled_from([0.0, 0.3]),
     warm_s=st.just(0.5 + ODD),
-    switch_s=st.just(0.4 + ODD),
     node_accelerators=st.just(4),
     missed_scrapes=st.sampled_from([0.0, 0.5]),
     failures=st.lists(FAILURES, max_size=2).map(tuple),
@@ -187,6 +186,7 @@ def test_the_kernels_agree_with_all_features_on(
         "times": dict.fromkeys(Role, generated(profile)),
         "order": data.draw(st.sampled_from(list(ORDERS))),
         "priorities": {"": 1, "high": 0},
+        "switch_s": 0.4 + ODD,
     }
 
     def asked() -> Scenario:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tandem.api.role import Role
 from tandem.errors import InvalidInputError
-from tandem.planner import check_domains, check_mixture, pools, region
+from tandem.planner import check_domains, check_mixture, pools, region, switches
 from tandem.planner.demand import Demand
 from tandem.planner.policies.table import named
 from tandem.planner.queueing.tandem import Tandem
@@ -36,6 +36,7 @@ def check(spec: FleetSpec, names: Names = CANONICAL) -> None:
         _ratio(spec)
         check_domains.domains(spec)
         _budget(spec)
+        _switching(spec)
     except InvalidInputError as error:
         raise _renamed(error, names) from None
 
@@ -90,6 +91,16 @@ def _bounds(spec: FleetSpec, role: Role) -> None:
         raise InvalidInputError(f"{role}.replicas.min", low, "0 or more")
     if low > high:
         raise InvalidInputError(f"{role}.replicas.min", low, f"at most replicas.max ({high})")
+
+
+def _switching(spec: FleetSpec) -> None:
+    """Where pods may take on the other role, they can."""
+    if spec.switch_s is None:
+        return
+    if not (isfinite(spec.switch_s) and spec.switch_s >= 0):
+        raise InvalidInputError("switchTime", spec.switch_s, "finite and 0 seconds or more")
+    if refused := switches.refusal(spec):
+        raise InvalidInputError("switchTime", spec.switch_s, f"left out, for {refused}")
 
 
 def _ratio(spec: FleetSpec) -> None:

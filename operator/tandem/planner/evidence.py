@@ -30,13 +30,10 @@ def backlog(observation: Observation, spec: FleetSpec, tandem: Tandem) -> Need:
     none at all: it would only pin more KV.
     """
     pods = observation.pods.get(Role.PREFILL, PodCounts())
-    traffic, stale_s = observation.traffic, spec.behavior.stale_after_s
-    queued = known(traffic.queued_tokens, MOST_TOKENS, stale_s, otherwise=0.0)
-    work, lead_s = tandem.prefill_work, spec.roles[Role.PREFILL].lead_time_s
-    queued_s = queued * work.mean_s / tandem.lengths.mean_new
-    if queued_s <= pods.ready * spec.slo.ttft_s or waits_for_decode(observation, spec):
+    if begins_in_time(observation, spec, tandem, pods.ready):
         return Need()
-    load = tandem.rate_rps * work.mean_s
+    queued_s, lead_s = _queued_s(observation, spec, tandem), spec.roles[Role.PREFILL].lead_time_s
+    load = tandem.rate_rps * tandem.prefill_work.mean_s
     working = (
         pods.ready + pods.starting / 2
     )  # those that start do so somewhere within the lead time
@@ -48,6 +45,21 @@ def backlog(observation: Observation, spec: FleetSpec, tandem: Tandem) -> Need:
         replicas=replicas,
         reason=f"{words.seconds(queued_s)} of prefill queued: {replicas} work it off in time",
     )
+
+
+def begins_in_time(
+    observation: Observation, spec: FleetSpec, tandem: Tandem, prefills: int
+) -> bool:
+    """Whether so many prefill replicas take on what queues now within TTFT, or it waits for decode."""
+    queued_s = _queued_s(observation, spec, tandem)
+    return queued_s <= prefills * spec.slo.ttft_s or waits_for_decode(observation, spec)
+
+
+def _queued_s(observation: Observation, spec: FleetSpec, tandem: Tandem) -> float:
+    """Seconds of prefill that wait."""
+    stale_s = spec.behavior.stale_after_s
+    queued = known(observation.traffic.queued_tokens, MOST_TOKENS, stale_s, otherwise=0.0)
+    return queued * tandem.prefill_work.mean_s / tandem.lengths.mean_new
 
 
 def residents(observation: Observation, spec: FleetSpec, tandem: Tandem) -> Need:

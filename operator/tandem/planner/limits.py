@@ -54,6 +54,14 @@ class Limited:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The last minute's arrivals through the queues, and what is needed for what is there already."""
+
+    tandem: Tandem
+    needs: Pair
+
+
 Limit = Callable[[Situation, Pair], Limited]
 
 
@@ -122,19 +130,14 @@ def survivors(situation: Situation, targets: Pair) -> Limited:
     """Fewer only if those that stay meet the policy's goal now: the last minute's rate, residents and queue."""
     now = situation.current
     fewer = [role for role in Role if targets[role] < now[role]]
-    demand = velocity.recent(situation.memory, PRESENT_S) if fewer and situation.goal else None
-    if demand is None:
+    if not (fewer and situation.goal):
         return Limited(targets)
     spec = calibrated(situation.spec, situation.memory)
-    tandem = Tandem(
-        replace(demand, arrival_ca2=min(situation.memory.dispersion, MOST_ARRIVAL_CA2)), spec
-    )
-    needs = {
-        Role.PREFILL: evidence.backlog(situation.observation, spec, tandem).replicas,
-        Role.DECODE: evidence.residents(situation.observation, spec, tandem).replicas,
-    }
-    needs = {role: min(need, now[role]) for role, need in needs.items()}
-    attained = partial(placements.attainment, tandem, spec)
+    found = present(situation.observation, situation.memory, spec)
+    if found is None:
+        return Limited(targets)
+    needs = {role: min(need, now[role]) for role, need in found.needs.items()}
+    attained = partial(placements.attainment, found.tandem, spec)
     kept: tuple[tuple[Role, ...], ...] = ((), *((role,) for role in fewer), tuple(fewer))
     for stay in kept:
         pair = {**targets, **{role: now[role] for role in stay}}
@@ -143,6 +146,23 @@ def survivors(situation: Situation, targets: Pair) -> Limited:
                 pair, f"fewer would not serve {share(situation.goal)} of what comes now in time"
             )
     return Limited(targets)
+
+
+def present(observation: Observation, memory: Memory, spec: FleetSpec) -> Present | None:
+    """The present as those who stay would meet it; None while no arrivals or lengths are known.
+
+    `spec` has the times of engines as they were learnt.
+    """
+    demand = velocity.recent(memory, PRESENT_S)
+    if demand is None:
+        return None
+    uneven = replace(demand, arrival_ca2=min(memory.dispersion, MOST_ARRIVAL_CA2))
+    tandem = Tandem(uneven, spec)
+    needs = {
+        Role.PREFILL: evidence.backlog(observation, spec, tandem).replicas,
+        Role.DECODE: evidence.residents(observation, spec, tandem).replicas,
+    }
+    return Present(tandem=tandem, needs=needs)
 
 
 def _survives(pair: Pair, needs: Pair, attained: Callable[[Pair], float], goal: float) -> bool:

@@ -120,6 +120,9 @@ def _with_possible(proposal: Proposal, situation: Situation, why_not: str) -> Pr
     """The proposal with the switches that can be made; none on figures that can't be believed."""
     if not proposal.switches:
         return proposal
+    if refused := switches.refusal(situation.spec):  # then one pod goes and another one comes
+        note = f"no pod changes its role: {refused}"
+        return replace(proposal, switches=(), notes=(*proposal.notes, note))
     kept = switches.possible(
         () if why_not else proposal.switches, situation.observation, situation.spec
     )

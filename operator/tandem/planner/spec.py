@@ -157,6 +157,9 @@ class FleetSpec:
     schedules: tuple[Schedule, ...] = ()
     on_stale: OnStale = OnStale.HOLD
     on_untrusted: OnUntrusted = OnUntrusted.BANDS
+    switch_s: float | None = (
+        None  # until a drained pod is Ready in the other role; None: pods keep their roles
+    )
 
     @property
     def most(self) -> Mapping[Role, int]:

@@ -15,6 +15,27 @@ from tandem.planner.region import Pair, Region
 from tandem.planner.spec import FleetSpec
 
 Switch = tuple[Role, Role]  # from, to
+ALIKE = {
+    "accelerator": "accelerators",
+    "accelerators": "accelerators a replica",
+    "name": "profiles",
+}
+
+
+def refusal(spec: FleetSpec) -> str:
+    """Why no pod of this fleet takes on another role; empty where pods do."""
+    if spec.switch_s is None:
+        return "pods of this fleet keep their roles"
+    prefill, decode = (spec.roles[role] for role in Role)
+    if prefill.pools or decode.pools:
+        return "a role has several pools"
+    if len(spec.domains) > 1:
+        return "pods lie in several domains, and which of them would switch is not planned"
+    for name in ("accelerator", "accelerators", "name"):
+        one, other = getattr(prefill.profile, name), getattr(decode.profile, name)
+        if one != other:
+            return f"{ALIKE[name]} of the roles differ: {one} and {other}"
+    return ""
 
 
 def possible(

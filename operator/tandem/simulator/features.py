@@ -101,7 +101,6 @@ class ClusterFeatures:
     Attributes:
         start_spread: coefficient of variation of each stage of a start, drawn per pod.
         warm_s: a warm pod is Ready so long after it is needed.
-        switch_s: a drained pod is Ready in another role so long after.
         node_accelerators: of one node; pods are placed on the first that has room.
         missed_scrapes: share of scrapes that bring nothing.
         failures: in any order.
@@ -110,7 +109,6 @@ class ClusterFeatures:
 
     start_spread: float = 0.0
     warm_s: float = 5.0
-    switch_s: float = 5.0
     node_accelerators: int = 8
     missed_scrapes: float = 0.0
     failures: tuple[Failure, ...] = ()

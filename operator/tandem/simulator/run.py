@@ -54,7 +54,7 @@ class Run:
             on_drain=self._drains,
             on_lost=self.gateway.lost,
             warm_s=cluster.warm_s,
-            switch_s=cluster.switch_s,
+            switch_s=scenario.spec.switch_s or 0.0,
         )
         self.failures = Failures(self.clock, self.fleet, cluster.failures)
         self.control: ControlLoop | None = None

@@ -1,5 +1,6 @@
 """Flags for what a fleet can do beyond the plain path: each reaches the run, from either place."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +89,9 @@ def test_by_default_prefixes_are_kept_and_nothing_else_is_on(
             EngineFeatures(pod_spread=0.1, prompt_spread=0.2),
         ),
         (
-            "--start-spread 0.3 --warm-start 0s --switch-time 9s",
+            "--start-spread 0.3 --warm-start 0s",
             "cluster",
-            ClusterFeatures(start_spread=0.3, warm_s=0.0, switch_s=9.0),
+            ClusterFeatures(start_spread=0.3, warm_s=0.0),
         ),
         (
             "--node-accelerators 4 --missed-scrapes 0.05",
@@ -103,6 +104,34 @@ def test_flags_reach_the_run(
     played: list[Scenario], trace: str, words: str, part: str, expected: object
 ) -> None:
     assert getattr(asked(played, trace, *words.split()), part) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("", 5.0),
+        ("--switch-time 9s", 9.0),
+        ("--switch-time 0s", 0.0),
+        ("--switch-time never", None),
+        (f"--decode-profile {OTHER}", None),
+        (f"--decode-profile {OTHER} --switch-time never", None),
+        (f'--pool "decode {OTHER} 1"', None),
+    ],
+)
+def test_pods_may_switch_where_engines_are_alike(
+    played: list[Scenario], trace: str, words: str, expected: float | None
+) -> None:
+    assert asked(played, trace, *shlex.split(words)).spec.switch_s == expected
+
+
+def test_a_time_to_switch_is_refused_where_engines_differ(
+    trace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--trace", trace, "--decode-profile", OTHER, "--switch-time", "9s"]
+
+    assert main.run(["simulate", *FIXED, *words]) == main.USAGE
+    assert "--switch-time: '9s' is not allowed" in (said := capsys.readouterr().err)
+    assert OTHER in said
 
 
 def test_failures_are_told_one_by_one(played: list[Scenario], trace: str) -> None:

@@ -48,7 +48,7 @@ def test_epd_moves_a_pod_to_the_longest_queue(
 
 
 def test_epd_waits_five_seconds_and_its_switch_gets_into_the_plan() -> None:
-    asked = spec(policy="epd", behavior=OWN_PACE, parameters=TIGHT)
+    asked = spec(policy="epd", behavior=OWN_PACE, parameters=TIGHT, switch_s=5.0)
     seen = observation(NOW_S, pods=pair(4, 4), queued_requests=Figure(9.0))
     first = plan(seen, MEMORY, asked)
     again = plan(replace(seen, now_s=NOW_S + 4), replace(MEMORY, facts=first.memory.facts), asked)

@@ -99,7 +99,7 @@ def run(
     prompt_spread: flags.PromptSpread = 0.0,
     start_spread: flags.StartSpread = 0.0,
     warm_start: flags.WarmStart = "5s",
-    switch_time: flags.SwitchTime = "5s",
+    switch_time: flags.SwitchTime = None,
     node_accelerators: flags.NodeAccelerators = 8,
     missed_scrapes: flags.MissedScrapes = 0.0,
     fail: flags.Fail = None,
@@ -126,6 +126,7 @@ def run(
     }
     base = inputs.profiles(profile, {Role.PREFILL: prefill_profile, Role.DECODE: decode_profile})
     roles, start = inputs.roles(said, base, cold_start, policy)
+    others = features.pools(pool, truth, base)
     spec = FleetSpec(
         slo=Slo(
             ttft_s=options.seconds("--ttft", ttft),
@@ -136,8 +137,9 @@ def run(
         policy=policy,
         parameters=options.parameters(param),
         interval_s=options.seconds("--interval", interval),
+        switch_s=inputs.switch_s(switch_time, base, others),
     )
-    arrives, others = inputs.trace(trace, duration, rate, seed), features.pools(pool, truth, base)
+    arrives = inputs.trace(trace, duration, rate, seed)
     scenario = Scenario(
         spec=spec,
         replicas=start,
@@ -165,7 +167,6 @@ def run(
         cluster=ClusterFeatures(
             start_spread=options.not_negative("--start-spread", start_spread),
             warm_s=inputs.no_less_than_zero("--warm-start", warm_start),
-            switch_s=inputs.no_less_than_zero("--switch-time", switch_time),
             node_accelerators=features.node_accelerators(node_accelerators, base, others),
             missed_scrapes=features.share("--missed-scrapes", missed_scrapes),
             failures=features.failures(fail),

@@ -41,8 +41,12 @@ Migrate = Annotated[
     bool, typer.Option("--migrate", help="A decode pod that is to go hands over what it decodes.")
 ]
 WarmStart = Annotated[str, typer.Option(help="A warm pod is Ready so long after it is needed.")]
+NEVER = "never"
 SwitchTime = Annotated[
-    str, typer.Option(help="A drained pod is Ready in another role so long after.")
+    str | None,
+    typer.Option(
+        help=f"A drained pod is Ready in another role so long after, 5s; or {NEVER}, as where engines differ."
+    ),
 ]
 NodeAccelerators = Annotated[int, typer.Option(help="Of one node, which may fail.")]
 MissedScrapes = Annotated[float, typer.Option(help="Share of scrapes that bring nothing.")]

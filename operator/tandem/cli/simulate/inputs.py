@@ -1,19 +1,20 @@
 """From the command line's words to a scenario; a mistake names the flag, the value and what is allowed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tandem.api import duration
 from tandem.api.role import Role
 from tandem.cli import options
 from tandem.cli.simulate.features import same_kv
-from tandem.cli.simulate.flags import STATIC
+from tandem.cli.simulate.flags import NEVER, STATIC
 from tandem.errors import InvalidInputError
 from tandem.perf.engine_profile import EngineProfile
 from tandem.perf.library import profile as library_profile
 from tandem.perf.step_times import StepTimes
 from tandem.perf.truth import truth
 from tandem.planner.spec import FleetSpec, RoleSpec
+from tandem.simulator.features import Pool
 from tandem.simulator.scenario import Planner
 from tandem.traces.generate import AZURE_RATE_RPS, generate
 from tandem.traces.model import Trace
@@ -22,6 +23,7 @@ from tandem.traces.scale import at_rate, window
 
 _GENERATED_S = 600.0
 _MOVING = "used together with a --policy that moves replicas"
+_SWITCH_S = 5.0
 _MOST = 64  # the planner's own default bound
 
 
@@ -78,6 +80,21 @@ def roles(
             lead_time_s=profile.cold_start_total_s if asked_s is None else asked_s,
         )
     return specs, start
+
+
+def switch_s(
+    text: str | None, base: Mapping[Role, EngineProfile], others: Mapping[Role, Iterable[Pool]]
+) -> float | None:
+    """Seconds until a drained pod is Ready in the other role; None where none may, or engines differ."""
+    names = sorted({each.name for each in base.values()})
+    if len(names) > 1 or any(others.values()):
+        if text not in (None, NEVER):
+            allowed = f"{NEVER}, or roles of one engine (there are {', '.join(names)})"
+            raise InvalidInputError("--switch-time", text, allowed)
+        return None
+    if text == NEVER:
+        return None
+    return _SWITCH_S if text is None else no_less_than_zero("--switch-time", text)
 
 
 def times(text: str, specs: Mapping[Role, RoleSpec]) -> dict[Role, StepTimes]:

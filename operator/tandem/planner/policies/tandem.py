@@ -25,7 +25,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from tandem.api.role import Role
-from tandem.planner import arriving, evidence, feedback, streams, untrusted
+from tandem.planner import arriving, evidence, feedback, rebalance, streams, untrusted
 from tandem.planner import trust as trusts
 from tandem.planner.calibration import calibrated
 from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, LengthMix
@@ -80,6 +80,12 @@ PARAMETERS = MappingProxyType(
             most=2.0,
             meaning="relative spread assumed while little is known",
         ),
+        "switches": Parameter(
+            default=0.0,
+            least=0.0,
+            most=1.0,
+            meaning="1: pods that a role can spare take on the other one, where the fleet lets them",
+        ),
     }
 )
 
@@ -119,7 +125,11 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
         facts=state.facts(ease=ease, trust=trust, window=window, **rules),
     )
     why = trust.why_not
-    return untrusted.instead(proposal, observation, spec, why) if why else proposal
+    if why:
+        return untrusted.instead(proposal, observation, spec, why)
+    if parameter(spec, PARAMETERS, "switches"):
+        return rebalance.rebalanced(proposal, observation, memory, spec)
+    return proposal
 
 
 def _eased(spec: FleetSpec, ease: Ease, unreachable: float) -> Mapping[Role, FleetSpec]:

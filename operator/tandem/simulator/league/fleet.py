@@ -30,6 +30,7 @@ from tandem.traces.columns import columns
 from tandem.traces.statistics import block_tokens, reused_tokens
 
 FIRST_S = 180.0  # of a trace, sized for in the common start: seconds of a spike weigh little in it
+SWITCH_S = 5.0  # until a drained pod is Ready in the other role: all policies may let pods switch
 _BATCH_POWERS = 9  # batches up to 256
 _LEAST_CONTEXT_POWER = 8  # contexts from 256 on
 _POWERS = 16  # batches and lengths up to 32,768
@@ -77,6 +78,7 @@ def fleet_spec(
         policy=STATIC if policy == SCHEDULE else policy,
         parameters=dict(parameters),
         interval_s=conditions.interval_s,
+        switch_s=SWITCH_S,
     )
 
 
