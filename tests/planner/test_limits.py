@@ -9,10 +9,12 @@ from tests.planner.builders import D, P, observation, pair, spec
 
 from tandem.api.fallback import OnStale
 from tandem.planner import limits
-from tandem.planner.limits import LIMITS, Situation, limited, with_wishes
+from tandem.planner.limits import LIMITS, limited, with_wishes
 from tandem.planner.model import Memory
 from tandem.planner.observation import Figure, Missing, PodCounts
+from tandem.planner.situation import Limit, Situation
 from tandem.planner.spec import Behavior, Budget, Domain, RatioBounds, Schedule
+from tandem.planner.survivors import survivors
 
 BEHAVIOR = Behavior(up_max_step=4, down_window_s=100.0, down_max_step=2, stale_after_s=30.0)
 LONG_AGO = Memory(started_s=0.0)
@@ -34,7 +36,7 @@ def situation(
     )
 
 
-def after(limit: limits.Limit, where: Situation, *wish: int) -> tuple[int, int]:
+def after(limit: Limit, where: Situation, *wish: int) -> tuple[int, int]:
     targets = limit(where, pair(*wish)).targets
     return targets[P], targets[D]
 
@@ -80,9 +82,7 @@ def test_fresh_figures_hold_nothing() -> None:
         pytest.param(limits.budget, (9, 9), (7, 7), id="budget cuts both"),
     ],
 )
-def test_each_limit_alone(
-    limit: limits.Limit, wish: tuple[int, int], expected: tuple[int, int]
-) -> None:
+def test_each_limit_alone(limit: Limit, wish: tuple[int, int], expected: tuple[int, int]) -> None:
     bounded = situation(
         low=(2, 2),
         high=(12, 12),
@@ -151,7 +151,7 @@ def test_fewer_only_if_those_that_stay_serve_what_is_there(
     wish: tuple[int, int], goal: float, traffic: dict[str, Any], expected: tuple[int, int]
 ) -> None:
     asked = replace(situation(memory=BUSY, traffic=traffic), goal=goal)
-    limited = limits.survivors(asked, pair(*wish))
+    limited = survivors(asked, pair(*wish))
 
     assert (limited.targets[P], limited.targets[D]) == expected
     if expected != wish:
@@ -159,7 +159,7 @@ def test_fewer_only_if_those_that_stay_serve_what_is_there(
 
 
 def test_survivors_of_traffic_that_nobody_knows_are_not_asked_for() -> None:
-    assert after(limits.survivors, replace(situation(), goal=0.99), 1, 1) == (1, 1)
+    assert after(survivors, replace(situation(), goal=0.99), 1, 1) == (1, 1)
 
 
 def test_wishes_that_a_later_one_exceeds_are_forgotten() -> None:

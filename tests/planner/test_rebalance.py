@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.planner.builders import D, P, counts, observation, pair, spec
 
 from tandem.api.role import Role
-from tandem.planner import limits, rebalance, switches
+from tandem.planner import rebalance, survivors, switches
 from tandem.planner.model import Memory, Plan
 from tandem.planner.observation import Figure, Missing, Observation, PodCounts
 from tandem.planner.plan import plan
@@ -308,4 +308,4 @@ def test_a_plan_that_switches_asks_for_no_more_pods_than_one_that_does_not() -> 
 
 
 def test_the_present_is_unknown_before_the_first_arrival() -> None:
-    assert limits.present(observation(0.0), Memory(), SPEC) is None
+    assert survivors.present(observation(0.0), Memory(), SPEC) is None

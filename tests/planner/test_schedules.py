@@ -14,6 +14,7 @@ from tandem.planner.model import Memory, Plan
 from tandem.planner.observation import Missing, Reading
 from tandem.planner.plan import plan
 from tandem.planner.schedules import floor
+from tandem.planner.situation import Limited, Situation
 from tandem.planner.spec import Behavior, Budget, FleetSpec, RatioBounds, Schedule
 
 BERLIN = "Europe/Berlin"
@@ -157,14 +158,14 @@ def test_a_floor_stays_within_what_is_harder(
     fields: dict[str, Any], expected: tuple[int, int]
 ) -> None:
     seen = observation(at("2026-03-30 10:00"), pods=pair(2, 2))
-    where = limits.Situation(observation=seen, memory=Memory(), spec=scheduled(MORNING, **fields))
+    where = Situation(observation=seen, memory=Memory(), spec=scheduled(MORNING, **fields))
 
     assert counts(limits.limited(where, pair(2, 2))[0]) == expected
 
 
 def test_a_fleet_without_schedules_has_no_floor() -> None:
-    where = limits.Situation(
+    where = Situation(
         observation=observation(at("2026-03-30 10:00")), memory=Memory(), spec=scheduled()
     )
 
-    assert limits.schedule(where, pair(1, 1)) == limits.Limited(pair(1, 1))
+    assert limits.schedule(where, pair(1, 1)) == Limited(pair(1, 1))

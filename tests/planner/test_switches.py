@@ -12,10 +12,11 @@ from tandem.errors import InvalidInputError
 from tandem.perf.engine_profile import EngineProfile
 from tandem.planner import switches
 from tandem.planner.check import check
-from tandem.planner.limits import Situation, limited
+from tandem.planner.limits import limited
 from tandem.planner.model import Memory
 from tandem.planner.observation import PodCounts
 from tandem.planner.plan import plan
+from tandem.planner.situation import Situation
 from tandem.planner.spec import OWN_PACE, Behavior, Budget, Domain, FleetSpec, Pool, RatioBounds
 
 TO_DECODE, TO_PREFILL = (P, D), (D, P)

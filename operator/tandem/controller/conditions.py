@@ -18,7 +18,7 @@ from tandem.api.role import Role
 from tandem.controller.loop import Tick
 from tandem.controller.reasons import LOOP, PODS, SPEC, Reason, Trouble, Type, of_tick
 from tandem.controller.recent import WINDOW_S, Recent
-from tandem.planner import limits
+from tandem.planner import situation
 from tandem.planner import trust as trusts
 from tandem.planner.memory import KEEP_S
 from tandem.planner.observation import Missing, PodCounts
@@ -168,7 +168,7 @@ def _while_unknown(look: Look) -> str:
     if seen is None or plan is None or spec.autoscaling.on_stale is OnStale.HOLD:
         return "are held"
     stale_after_s = duration.seconds(spec.metrics.max_age)
-    is_long = limits.is_stale(plan.memory, seen.now_s, stale_after_s)
+    is_long = situation.is_stale(plan.memory, seen.now_s, stale_after_s)
     return "go to their maximum" if is_long else "are held for the moment"
 
 

@@ -5,76 +5,19 @@ stands the harder it is, and from `min` on each keeps what those before it promi
 within bounds, ratio and budget whatever came before.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import replace
 
-from tandem.api.fallback import OnStale
 from tandem.api.role import Role
-from tandem.planner import evidence, region, schedules
-from tandem.planner import placement as placements
-from tandem.planner.calibration import calibrated
-from tandem.planner.demand import MOST_ARRIVAL_CA2
+from tandem.planner import region, schedules
 from tandem.planner.model import Clamp, Memory
-from tandem.planner.observation import Missing, Observation, PodCounts
-from tandem.planner.policies import velocity
-from tandem.planner.policies.proposal import current
-from tandem.planner.queueing.tandem import Tandem
-from tandem.planner.readings import MOST_INTERVAL_S, MOST_RATE_RPS, usable
+from tandem.planner.observation import PodCounts
 from tandem.planner.region import Pair, Region
+from tandem.planner.situation import Limit, Limited, Situation, asks_for_most, unknown
 from tandem.planner.spec import Budget, FleetSpec, RatioBounds
-from tandem.planner.words import share
+from tandem.planner.survivors import survivors
 
-PRESENT_S = 60.0  # of arrivals, that those who stay must serve
 Wishes = Mapping[Role, tuple[tuple[float, int], ...]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """What a limit may look at; `hold_s`, `goal` and `needs_traffic` are the policy's."""
-
-    observation: Observation
-    memory: Memory
-    spec: FleetSpec
-    hold_s: float = 0.0
-    goal: float = 0.0
-    needs_traffic: bool = True
-
-    @property
-    def current(self) -> Pair:
-        """Replicas that are asked for now."""
-        return {role: current(self.observation, role) for role in Role}
-
-
-@dataclass(frozen=True, slots=True)
-class Limited:
-    """Targets after a limit, and why it changed them."""
-
-    targets: Pair
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Present:
-    """The last minute's arrivals through the queues, and what is needed for what is there already."""
-
-    tandem: Tandem
-    needs: Pair
-
-
-Limit = Callable[[Situation, Pair], Limited]
-
-
-def unknown(situation: Situation) -> str:
-    """Why arrivals are missing, stale or impossible; empty where they are known or not needed."""
-    arrivals = usable(
-        situation.observation.traffic.arrivals,
-        MOST_RATE_RPS * MOST_INTERVAL_S,
-        situation.spec.behavior.stale_after_s,
-    )
-    if not (situation.needs_traffic and isinstance(arrivals, Missing)):
-        return ""
-    return f"arrivals are unknown: {arrivals.reason}"
 
 
 def hold(situation: Situation, targets: Pair) -> Limited:
@@ -85,21 +28,10 @@ def hold(situation: Situation, targets: Pair) -> Limited:
 
 def on_stale(situation: Situation, targets: Pair) -> Limited:
     """The most instead, where the fleet asks for it, after a while."""
-    if not _asks_for_most(situation):
+    if not asks_for_most(situation):
         return Limited(targets)
     stale_after_s = situation.spec.behavior.stale_after_s
     return Limited(situation.spec.most, f"unknown for {stale_after_s:.0f} s and more")
-
-
-def is_stale(memory: Memory, now_s: float, stale_after_s: float) -> bool:
-    """Whether arrivals have been unknown for as long as a figure may be old."""
-    return memory.unknown_s is not None and now_s - memory.unknown_s >= stale_after_s
-
-
-def _asks_for_most(situation: Situation) -> bool:
-    spec, now_s = situation.spec, situation.observation.now_s
-    is_long = is_stale(situation.memory, now_s, spec.behavior.stale_after_s)
-    return spec.on_stale is OnStale.MAX and is_long and bool(unknown(situation))
 
 
 def up_step(situation: Situation, targets: Pair) -> Limited:
@@ -124,51 +56,6 @@ def down_step(situation: Situation, targets: Pair) -> Limited:
     step = situation.spec.behavior.down_max_step
     slowed = {role: max(targets[role], now - step) for role, now in situation.current.items()}
     return Limited(slowed, f"at most {step} fewer at a time")
-
-
-def survivors(situation: Situation, targets: Pair) -> Limited:
-    """Fewer only if those that stay meet the policy's goal now: the last minute's rate, residents and queue."""
-    now = situation.current
-    fewer = [role for role in Role if targets[role] < now[role]]
-    if not (fewer and situation.goal):
-        return Limited(targets)
-    spec = calibrated(situation.spec, situation.memory)
-    found = present(situation.observation, situation.memory, spec)
-    if found is None:
-        return Limited(targets)
-    needs = {role: min(need, now[role]) for role, need in found.needs.items()}
-    attained = partial(placements.attainment, found.tandem, spec)
-    kept: tuple[tuple[Role, ...], ...] = ((), *((role,) for role in fewer), tuple(fewer))
-    for stay in kept:
-        pair = {**targets, **{role: now[role] for role in stay}}
-        if _survives(pair, needs, attained, situation.goal) or stay == tuple(fewer):
-            return Limited(
-                pair, f"fewer would not serve {share(situation.goal)} of what comes now in time"
-            )
-    return Limited(targets)
-
-
-def present(observation: Observation, memory: Memory, spec: FleetSpec) -> Present | None:
-    """The present as those who stay would meet it; None while no arrivals or lengths are known.
-
-    `spec` has the times of engines as they were learnt.
-    """
-    demand = velocity.recent(memory, PRESENT_S)
-    if demand is None:
-        return None
-    uneven = replace(demand, arrival_ca2=min(memory.dispersion, MOST_ARRIVAL_CA2))
-    tandem = Tandem(uneven, spec)
-    needs = {
-        Role.PREFILL: evidence.backlog(observation, spec, tandem).replicas,
-        Role.DECODE: evidence.residents(observation, spec, tandem).replicas,
-    }
-    return Present(tandem=tandem, needs=needs)
-
-
-def _survives(pair: Pair, needs: Pair, attained: Callable[[Pair], float], goal: float) -> bool:
-    if any(pair[role] < need for role, need in needs.items()):
-        return False
-    return attained(pair) >= goal
 
 
 def minimum(situation: Situation, targets: Pair) -> Limited:
@@ -272,7 +159,7 @@ def with_wishes(situation: Situation, wishes: Pair) -> Memory:
 
     And since when arrivals have been unknown.
     """
-    if _asks_for_most(situation):
+    if asks_for_most(situation):
         wishes = situation.spec.most  # figures that come back for a moment are no way down
     now_s, memory = situation.observation.now_s, situation.memory
     oldest_s = now_s - window(situation.spec, situation.hold_s)

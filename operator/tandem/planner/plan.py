@@ -10,13 +10,14 @@ from tandem.api.role import Role
 from tandem.planner import arriving, calibration, forecast, switches
 from tandem.planner import memory as memories
 from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand
-from tandem.planner.limits import Situation, limited, unknown, with_wishes
+from tandem.planner.limits import limited, with_wishes
 from tandem.planner.model import Clamp, Decision, Memory, Plan, Prediction
 from tandem.planner.observation import Observation
 from tandem.planner.placement import predict
 from tandem.planner.policies.proposal import Policy, Proposal
 from tandem.planner.policies.table import named
 from tandem.planner.region import Pair
+from tandem.planner.situation import Situation, unknown
 from tandem.planner.spec import FleetSpec
 
 HEEDED = "the best pair that min, max, ratio and budget allow together"

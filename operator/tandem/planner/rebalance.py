@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from tandem.api.role import Role
-from tandem.planner import evidence, limits, switches
+from tandem.planner import evidence, survivors, switches
 from tandem.planner.model import Memory
 from tandem.planner.observation import Observation, PodCounts
 from tandem.planner.policies import state
@@ -90,7 +90,7 @@ def _any(role: Role, count: int) -> bool:  # noqa: ARG001 - asked of what costs 
 
 def _serving(observation: Observation, memory: Memory, spec: FleetSpec, goal: float) -> Serves:
     """Whether so many of a role alone serve what comes, queues and decodes now; none, while that is unknown."""
-    present = limits.present(observation, memory, spec)
+    present = survivors.present(observation, memory, spec)
 
     def serves(role: Role, count: int) -> bool:
         if present is None or count < max(present.needs[role], spec.roles[role].min_replicas, 1):
