@@ -7,7 +7,7 @@ from tandem.api.model_status import LearntDecode, LearntPrefill, LearntTransfer,
 from tandem.api.role import Role
 from tandem.perf import from_resource
 from tandem.perf.engine_profile import EngineProfile
-from tandem.planner import calibration, transfers, trust
+from tandem.planner import calibration, ratio, trust
 from tandem.planner.explanation import figures
 from tandem.planner.model import Memory
 from tandem.planner.spec import FleetSpec
@@ -45,7 +45,7 @@ def _transfer(memory: Memory, learnt: EngineProfile) -> LearntTransfer | None:
     if not memory.links.requests:
         return None
     return LearntTransfer(
-        times_of_profile=figures(transfers.factor(memory.links)) or 0.0,
+        times_of_profile=figures(ratio.factor(memory.links)) or 0.0,
         requests=figures(memory.links.requests) or 0.0,
         cost=_rounded(from_resource.transfer_cost(learnt.transfer)),
     )

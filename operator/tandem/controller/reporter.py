@@ -53,10 +53,10 @@ class Reporter:
         for change in turn.tick.changes:
             text = f"{change.role} {change.before} -> {change.after}: {change.reason}"
             _log.info("%s/%s: %s", *self._place, text)
-        before, after = self._next(wanted.body, wanted, turn.tick, turn.troubles)
+        before, after, is_due = self._next(wanted.body, wanted, turn.tick, turn.troubles)
         self._metrics.told(*self._place, wanted.spec, turn.tick, after, took_s=took_s)
         told = events.events(turn.tick, before, after, turn.drifts)
-        await self._tell(wanted.body, after, told)
+        await self._tell(wanted.body, after, told, is_due=is_due)
 
     async def refused(self, body: Body, error: Exception) -> None:
         """The resource can't be carried out."""
@@ -75,15 +75,15 @@ class Reporter:
         self._metrics.forgotten(*self._place)
 
     async def _without_tick(self, body: Body, error: Exception) -> None:
-        before, after = self._next(body, self._wanted, None, (of_error(error),))
+        before, after, is_due = self._next(body, self._wanted, None, (of_error(error),))
         spec = self._wanted.spec if self._wanted else None
         self._metrics.told(*self._place, spec, None, after)
-        await self._tell(body, after, events.events(None, before, after))
+        await self._tell(body, after, events.events(None, before, after), is_due=is_due)
 
     def _next(
         self, body: Body, wanted: Wanted | None, tick: Tick | None, troubles: Sequence[Trouble]
-    ) -> tuple[FleetStatus | None, FleetStatus]:
-        """The status before a turn and after it; whole where it is to be written."""
+    ) -> tuple[FleetStatus | None, FleetStatus, bool]:
+        """The status before a turn and after it, and whether that is to be written: it is whole then."""
         before, now = self._status or _shown(body), dt.datetime.now(dt.UTC)
         tell = partial(
             fleet_status,
@@ -99,11 +99,13 @@ class Reporter:
         after = tell(whole=False)
         is_due = should_write(self._written, after, self._written_at, now)
         self._status = tell() if is_due else after
-        return before, self._status
+        return before, self._status, is_due
 
-    async def _tell(self, body: Body, status: FleetStatus, told: Sequence[events.Event]) -> None:
+    async def _tell(
+        self, body: Body, status: FleetStatus, told: Sequence[events.Event], *, is_due: bool
+    ) -> None:
         now = dt.datetime.now(dt.UTC)
-        refused = await self._write(status, now)
+        refused = await self._write(status, now) if is_due else ()
         due, self._sent = events.due(self._sent, (*told, *refused), now)
         self._owed = (*self._owed, *((event, now) for event in due))[-_MOST_OWED:]
         try:
@@ -114,9 +116,7 @@ class Reporter:
             _log.warning("%s/%s: Event not written: %s", *self._place, error)
 
     async def _write(self, status: FleetStatus, now: dt.datetime) -> tuple[events.Event, ...]:
-        """Write the status if it is time to; the Event that says that it is refused."""
-        if not should_write(self._written, status, self._written_at, now):
-            return ()
+        """Write the status; the Event that says that it is refused."""
         try:
             await self._api.apply_status(written(status, *self._place))
         except (ApiError, OSError) as error:

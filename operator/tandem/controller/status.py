@@ -72,8 +72,7 @@ def fleet_status(
         "observed_generation": generation,
         "phase": _phase(look, claims),
         "conditions": claims,
-        **_decided(look, told),
-        **(_figures(look, spec) if whole else {}),
+        **_seen(look, told, spec, whole=whole),
     }
     return told.model_copy(update=changed)
 
@@ -120,23 +119,22 @@ def _phase(look: Look, claims: Sequence[Condition]) -> Phase | None:
     return Phase.READY if ready.status is ConditionState.TRUE else Phase.STARTING
 
 
-def _decided(look: Look, told: FleetStatus) -> dict[str, Any]:
-    """The last decision and those before it; nothing after a tick that failed."""
-    tick = look.tick
-    if look.fleet is None or tick is None or tick.observation is None or tick.plan is None:
-        return {}
-    return {
-        "last_decision": decision.of(tick.observation, tick.plan, look.now),
-        "history": decision.history(tick.changes, told.history, look.now),
-    }
-
-
-def _figures(look: Look, spec: FleetSpec | None) -> dict[str, Any]:
-    """The blocks that a tick fills besides; nothing after one that failed."""
+def _seen(look: Look, told: FleetStatus, spec: FleetSpec | None, *, whole: bool) -> dict[str, Any]:
+    """The blocks that a whole tick fills; none after one that failed."""
     tick, fleet = look.tick, look.fleet
     if fleet is None or tick is None or tick.observation is None or tick.plan is None:
         return {}
-    seen, plan = tick.observation, tick.plan
+    decided = {
+        "last_decision": decision.of(tick.observation, tick.plan, look.now),
+        "history": decision.history(tick.changes, told.history, look.now),
+    }
+    return decided | (_figures(look, fleet, tick.observation, tick.plan, spec) if whole else {})
+
+
+def _figures(
+    look: Look, fleet: DisaggregatedLLM, seen: Observation, plan: Plan, spec: FleetSpec | None
+) -> dict[str, Any]:
+    """Those that decide nothing."""
     wishes = {role: each.unclamped for role, each in plan.roles.items()}
     ready = {role: pods.ready for role, pods in seen.pods.items()}
     return {

@@ -13,7 +13,7 @@ from tandem.planner.demand import Demand
 from tandem.planner.model import Bottleneck
 from tandem.planner.queueing import headroom
 from tandem.planner.queueing.tandem import Tandem
-from tandem.planner.region import Pair
+from tandem.planner.region import Pair, counts
 from tandem.planner.sizing import Sizing, size
 from tandem.planner.spec import FleetSpec
 
@@ -57,9 +57,7 @@ def marginal(sizing: Sizing) -> Mapping[Role, Marginal]:
     attained, served_rps = _attained(sizing, pair), most_rps(sizing, pair)
     more = {role: {**pair, role: pair[role] + 1} for role in Role}
     own = packing.of(sizing.spec)
-    more = {
-        role: other for role, other in more.items() if own is None or own.holds(*_counts(other))
-    }
+    more = {role: other for role, other in more.items() if own is None or own.holds(*counts(other))}
     return {
         role: Marginal(
             attainment=_attained(sizing, other) - attained,
@@ -94,12 +92,12 @@ def relief(sizing: Sizing) -> Relief | None:
     if sizing.placement is not None:
         return None
     tandem, pair = sizing.tandem, dict(sizing.replicas)
-    now = headroom.bottleneck(headroom.growth(tandem, *_counts(pair)))
+    now = headroom.bottleneck(headroom.growth(tandem, *counts(pair)))
     if now is Bottleneck.NONE:
         return None
     role = Role.PREFILL if now is Bottleneck.PREFILL_COMPUTE else Role.DECODE
     for more in range(1, MOST_MORE + 1):
-        growth = headroom.growth(tandem, *_counts({**pair, role: pair[role] + more}))
+        growth = headroom.growth(tandem, *counts({**pair, role: pair[role] + more}))
         then = min(growth, key=lambda stage: growth[stage])
         if then is not now or growth[then] >= headroom.AMPLE:
             then = headroom.bottleneck(growth)
@@ -149,7 +147,3 @@ def _busy_rps(tandem: Tandem, role: Role, replicas: int) -> float:
 
 def _attained(sizing: Sizing, pair: Pair) -> float:
     return placement.attainment(sizing.tandem, sizing.spec, pair)
-
-
-def _counts(pair: Pair) -> tuple[int, int]:
-    return pair[Role.PREFILL], pair[Role.DECODE]

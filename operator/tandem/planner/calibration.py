@@ -27,7 +27,7 @@ import numpy as np
 
 from tandem.api.role import Role
 from tandem.perf.engine_profile import DecodeCost, EngineProfile, PrefillCost
-from tandem.planner import arriving, terms, transfers
+from tandem.planner import arriving, ratio, terms, transfers
 from tandem.planner.demand import Floats
 from tandem.planner.model import Memory, Sums, Terms
 from tandem.planner.observation import Cells, Figure, Missing, Observation
@@ -35,7 +35,7 @@ from tandem.planner.queueing import prefill
 from tandem.planner.readings import MOST_INTERVAL_S, MOST_REQUESTS, MOST_SHARE, usable
 from tandem.planner.sketch import believed
 from tandem.planner.spec import FleetSpec
-from tandem.planner.terms import BELIEVED, PRIOR_REQUESTS, Factors
+from tandem.planner.terms import PRIOR_REQUESTS, Factors
 
 # After which an interval weighs 1/e. What prompts take is seen exactly; what a step takes hangs on residents that move.
 FORGET_S = {Role.PREFILL: 900.0, Role.DECODE: 300.0}
@@ -64,11 +64,7 @@ def observed(observation: Observation, memory: Memory, spec: FleetSpec) -> Memor
 
 def factor(memory: Memory) -> float:
     """What prefill's times have to be multiplied by; 1 while nothing is known."""
-    sums = memory.times.get(Role.PREFILL, Sums())
-    if not sums.requests:
-        return 1.0
-    prior_s = PRIOR_REQUESTS * sums.told_s / sums.requests
-    return (sums.took_s + prior_s) / (sums.told_s + prior_s)
+    return ratio.factor(memory.times.get(Role.PREFILL, Sums()))
 
 
 def mean_factor(memory: Memory, role: Role) -> tuple[float, float]:
@@ -81,7 +77,7 @@ def mean_factor(memory: Memory, role: Role) -> tuple[float, float]:
 def calibrated(spec: FleetSpec, memory: Memory) -> FleetSpec:
     """The fleet with the times that its engines were seen to take."""
     by_prefill, by_decode = factor(memory), terms.factors(memory.terms)
-    by_link = transfers.factor(memory.links)
+    by_link = ratio.factor(memory.links)
     return spec.with_engines(
         lambda profile: transfers.scaled(scaled(profile, by_prefill, by_decode), by_link)
     )
@@ -117,13 +113,11 @@ def _of_these_engines(memory: Memory, observation: Observation, spec: FleetSpec)
     if not before:
         return memory
     is_same = {name: before.get(name) == engines[name] for name in engines}
-    links = transfers.lightened(memory.links) if is_same.pop(LINK) else Sums()
+    links = ratio.lightened(memory.links) if is_same.pop(LINK) else Sums()
     if all(is_same.values()):
         return replace(memory, links=links)
     sums = memory.times.get(Role.PREFILL, Sums())
-    light = PRIOR_REQUESTS / max(sums.requests, PRIOR_REQUESTS)
-    light = light if is_same[str(Role.PREFILL)] else 0.0
-    sums = Sums(*(light * value for value in astuple(sums)))
+    sums = ratio.lightened(sums) if is_same[str(Role.PREFILL)] else Sums()
     known = terms.lightened(memory.terms, PRIOR_REQUESTS)
     return replace(
         memory,
@@ -159,17 +153,10 @@ def _true_s(observation: Observation) -> float | None:
 
 def _times(observation: Observation, memory: Memory, spec: FleetSpec) -> Mapping[Role, Sums]:
     """Prefill's sums with those of one more interval."""
-    seen = _prefill(observation, spec)
-    if (
-        seen is None
-        or seen.told_s <= 0
-        or not 1 / BELIEVED <= seen.took_s / seen.told_s <= BELIEVED
-    ):
-        return memory.times
     before = memory.times.get(Role.PREFILL, Sums())
     keep = exp(-observation.traffic.interval_s / FORGET_S[Role.PREFILL])
-    pairs = zip(astuple(before), astuple(seen), strict=True)
-    return {Role.PREFILL: Sums(*(old * keep + new for old, new in pairs))}
+    sums = ratio.after(before, _prefill(observation, spec), keep)
+    return memory.times if sums is before else {Role.PREFILL: sums}
 
 
 def _prefill(observation: Observation, spec: FleetSpec) -> Sums | None:

@@ -5,7 +5,6 @@ stands the harder it is, and from `min` on each keeps what those before it promi
 within bounds, ratio and budget whatever came before.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from tandem.api.role import Role
@@ -16,8 +15,6 @@ from tandem.planner.region import Pair, Region
 from tandem.planner.situation import Limit, Limited, Situation, asks_for_most, unknown
 from tandem.planner.spec import Budget, FleetSpec, RatioBounds
 from tandem.planner.survivors import survivors
-
-Wishes = Mapping[Role, tuple[tuple[float, int], ...]]
 
 
 def hold(situation: Situation, targets: Pair) -> Limited:

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tandem.api.role import Role
 from tandem.planner import prediction
 from tandem.planner.demand import Floats
 from tandem.planner.model import Prediction
 from tandem.planner.queueing import headroom
 from tandem.planner.queueing.tandem import Tandem
-from tandem.planner.region import Pair
+from tandem.planner.region import Pair, counts
 from tandem.planner.spec import Domain
 
 
@@ -31,7 +30,7 @@ class Place:
     @property
     def counts(self) -> tuple[int, int]:
         """Prefill and decode replicas."""
-        return self.replicas[Role.PREFILL], self.replicas[Role.DECODE]
+        return counts(self.replicas)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -23,7 +23,7 @@ from tandem.planner.model import Prediction
 from tandem.planner.placed import Place, Placement
 from tandem.planner.placement_table import ROUNDING, Counts, Serves, Table, table
 from tandem.planner.queueing.tandem import Tandem
-from tandem.planner.region import Pair, Region
+from tandem.planner.region import Pair, Region, counts
 from tandem.planner.shares import Shares
 from tandem.planner.spec import FleetSpec
 from tandem.planner.staircase import Found, Goal
@@ -63,19 +63,19 @@ class Placing(Goal):
 
     def places(self, pair: Pair) -> tuple[Place, ...]:
         """Where a pair lies at best; none where it can't be placed."""
-        key = _counts(pair)
+        key = counts(pair)
         if key not in self._known:
             self._known[key] = tuple(self._places(self._split(pair)))
         return self._known[key]
 
     def _split(self, pair: Pair) -> tuple[Counts, ...]:
         """Over as few domains as do: as meet the goal, or serve as much as all."""
-        counts = _counts(pair)
-        if any(own >= size for own, size in zip(counts, self.table.most.shape, strict=True)):
+        pods = counts(pair)
+        if any(own >= size for own, size in zip(pods, self.table.most.shape, strict=True)):
             return ()
-        enough = min(float(self.table.most[counts]), 1.0) - ROUNDING
+        enough = min(float(self.table.most[pods]), 1.0) - ROUNDING
         for count in range(1, len(self.table.domains) + 1):
-            split = self.table.split(counts, count)
+            split = self.table.split(pods, count)
             if split is not None and sum(self.serves(*part) for part in split) >= enough:
                 return split
         return ()
@@ -115,13 +115,13 @@ def of_pair(tandem: Tandem, spec: FleetSpec, pair: Pair) -> tuple[Place, ...]:
     """Where a pair lies so that it serves most; none where it can't be placed."""
     goal = _asked(tandem, spec)
     alone = Found(goal=goal, replicas=pair, ideal=pair, pairs=[], is_allowed=True)
-    return _placing(goal, Shares(goal), _counts(pair), alone).places(pair)
+    return _placing(goal, Shares(goal), counts(pair), alone).places(pair)
 
 
 def attainment(tandem: Tandem, spec: FleetSpec, pair: Pair) -> float:
     """What a pair attains, in its domains where there are any."""
     if not spec.domains:
-        return tandem.attainment(*_counts(pair))
+        return tandem.attainment(*counts(pair))
     return placed.attainment(of_pair(tandem, spec, pair))
 
 
@@ -209,7 +209,7 @@ def _meeting(placing: Placing, allowed: Region) -> list[Pair]:
         if is_met.any():
             pairs.append(dict(zip(Role, (p, int(is_met.argmax())), strict=True)))
     priced = groupby(sorted(pairs, key=placing.cost), key=placing.cost)
-    sure = ([pair for pair in alike if placing.meets(*_counts(pair))] for _, alike in priced)
+    sure = ([pair for pair in alike if placing.meets(*counts(pair))] for _, alike in priced)
     cheapest = [
         pair
         for alike in islice(filter(None, sure), 2)
@@ -239,7 +239,3 @@ def _nearest(placing: Placing, allowed: Region, ideal: Pair) -> Pair | None:
             if placing.places(pair):
                 return pair
     return allowed.nearest(ideal)
-
-
-def _counts(pair: Pair) -> Counts:
-    return pair[Role.PREFILL], pair[Role.DECODE]

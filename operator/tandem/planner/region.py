@@ -142,6 +142,11 @@ def prices(spec: FleetSpec) -> tuple[Price, Price]:
     )
 
 
+def counts(pair: Pair) -> tuple[int, int]:
+    """Prefill and decode replicas."""
+    return pair[Role.PREFILL], pair[Role.DECODE]
+
+
 def cost(pair: Pair, price: Price) -> float:
     """What a pair takes."""
     return float(sum(together(price[role], pair[role]) for role in Role))

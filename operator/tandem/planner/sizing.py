@@ -31,7 +31,7 @@ from tandem.planner.prediction import predict, weighted_quantile
 from tandem.planner.queueing import targets
 from tandem.planner.queueing.tandem import UNLIMITED, Tandem
 from tandem.planner.queueing.targets import Target
-from tandem.planner.region import Pair, cost
+from tandem.planner.region import Pair, cost, counts
 from tandem.planner.spec import FleetSpec, Slo
 from tandem.planner.staircase import Found, Goal
 
@@ -81,7 +81,7 @@ class Sizing:
         """What `replicas` would do; worked out when asked for, since a controller does not."""
         if self.placement is not None:
             return placed.predicted(self.placement.places)
-        return prediction.of(self.tandem, *_counts(self.replicas))
+        return prediction.of(self.tandem, *counts(self.replicas))
 
     @property
     def pools(self) -> Mapping[Role, Mapping[str, int]]:
@@ -123,7 +123,7 @@ def size(
         ideal=found.ideal,
         runner_up=_runner_up(found),
         feasible=found.is_allowed
-        and staircase.meets(tandem, staircase.shares_of(tandem), *_counts(found.replicas)),
+        and staircase.meets(tandem, staircase.shares_of(tandem), *counts(found.replicas)),
         infeasible=infeasible,
         reasons=words.sizing(tandem, spec, found.replicas),
         tandem=tandem,
@@ -231,7 +231,3 @@ def _runner_up(found: Found) -> RunnerUp | None:
         return None
     best = max(less, key=goal.attained)
     return RunnerUp(replicas=best, reason=words.short(*goal.worst(best)))
-
-
-def _counts(pair: Pair) -> tuple[int, int]:
-    return pair[Role.PREFILL], pair[Role.DECODE]

@@ -9,7 +9,7 @@ senders add is left to the ports' own model. Bytes are those of whole prompts, a
 link over which less is moved, since decode has a part already, is a quicker one.
 
 Sums fade together and begin with a few requests that took what the profile says, as prefill's do
-(`calibration`). Pushed KV hides behind its prefill and tells nothing of the link.
+(`ratio`). Pushed KV hides behind its prefill and tells nothing of the link.
 
 Source: this project; Kleinrock (1976) for processor sharing.
 """
@@ -21,13 +21,12 @@ import numpy as np
 
 from tandem.api.role import Role
 from tandem.perf.engine_profile import EngineProfile
-from tandem.planner import arriving
+from tandem.planner import arriving, ratio
 from tandem.planner.model import Sums
 from tandem.planner.observation import Missing, Observation
 from tandem.planner.readings import usable
 from tandem.planner.sketch import believed
 from tandem.planner.spec import FleetSpec
-from tandem.planner.terms import BELIEVED, PRIOR_REQUESTS
 
 FORGET_S = 900.0  # after which an interval weighs 1/e
 MOST_TRANSFER_S = 1000.0
@@ -35,20 +34,8 @@ MOST_TRANSFER_S = 1000.0
 
 def learnt(links: Sums, observation: Observation, spec: FleetSpec) -> Sums:
     """With the transfers of one more interval; what no link could do moves nothing."""
-    seen = _seen(observation, spec)
-    if seen is None or not 1 / BELIEVED <= seen.took_s / seen.told_s <= BELIEVED:
-        return links
     keep = exp(-observation.traffic.interval_s / FORGET_S)
-    pairs = zip(astuple(links), astuple(seen), strict=True)
-    return Sums(*(old * keep + new for old, new in pairs))
-
-
-def factor(links: Sums) -> float:
-    """How many times as long a byte takes as the profile says; 1 while nothing is known."""
-    if not links.requests:
-        return 1.0
-    prior_s = PRIOR_REQUESTS * links.told_s / links.requests
-    return (links.took_s + prior_s) / (links.told_s + prior_s)
+    return ratio.after(links, _seen(observation, spec), keep)
 
 
 def scaled(profile: EngineProfile, by_link: float) -> EngineProfile:
@@ -57,12 +44,6 @@ def scaled(profile: EngineProfile, by_link: float) -> EngineProfile:
         return profile
     bandwidth = profile.transfer.bandwidth_bytes_per_s / by_link
     return replace(profile, transfer=replace(profile.transfer, bandwidth_bytes_per_s=bandwidth))
-
-
-def lightened(links: Sums) -> Sums:
-    """As a guess: of engines that were replaced."""
-    by = PRIOR_REQUESTS / max(links.requests, PRIOR_REQUESTS)
-    return Sums(*(by * value for value in astuple(links)))
 
 
 def known_as(profile: EngineProfile) -> str:
@@ -86,4 +67,4 @@ def _seen(observation: Observation, spec: FleetSpec) -> Sums | None:
     alone_s = took_s / (1 + under_way) - profile.transfer.latency_s
     tokens = float(np.dot(prompts[:, 0], prompts[:, 3]))
     told_s = tokens * profile.kv.bytes_per_token / profile.transfer.bandwidth_bytes_per_s
-    return Sums(count * alone_s, told_s, count) if told_s > 0 else None
+    return Sums(count * alone_s, told_s, count)
