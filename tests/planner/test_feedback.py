@@ -89,6 +89,17 @@ def test_requests_that_no_fleet_serves_in_time_tighten_nothing() -> None:
     assert 1 - eased(SPEC, Ease(doublings=-4.0), 0.03).slo.attainment > 0.03
 
 
+def test_no_chance_of_such_requests_tightens_but_more_of_them_does() -> None:
+    """3 % of ten a second are 18 a minute, give or take four; an aim of 0.25 % leaves room for one or two more."""
+    assert after(30, missed=0.035, unreachable=0.03).doublings == 0.0
+    assert after(30, missed=0.045, unreachable=0.03).doublings < -1
+
+
+def test_an_ease_is_limited_upwards_alone() -> None:
+    assert Ease(doublings=6.0).limited(2.5).budget == 2**2.5
+    assert Ease(doublings=-3.0).limited(2.5).doublings == -3.0
+
+
 @pytest.mark.parametrize(
     "reading",
     [Missing("no scrape"), Figure(float("nan")), Figure(-3.0), Figure(1e9), Figure(5.0, age_s=1e6)],

@@ -72,6 +72,15 @@ def test_a_season_comes_as_it_came() -> None:
     assert np.isnan(told(season, swinging))  # no period, nothing known
 
 
+def test_a_season_is_ready_for_a_steep_rise_before_it_comes() -> None:
+    """40 requests/s in each second half of 600 s, else 4; at the end it falls, and 100 s ahead of a rise it is told."""
+    square = history(np.where(SECONDS % 600 < 300, 4.0, 40.0))
+    terms = Terms(window_s=150.0, lead_s=100.0, period_s=600.0)
+    before = np.array([3100.0, 3130.0, 3150.0, 3200.0])  # it rises at 3,300, a pod takes 100 s
+    assert season(square, before, terms) ** 2 == pytest.approx([4.0, 4.0, 4.0, 40.0], rel=0.01)
+    assert told(season, square, terms) == pytest.approx(4.0, rel=0.02)
+
+
 @pytest.mark.parametrize("period", [480.0, 600.0, 900.0, 1500.0])
 def test_a_period_is_found_once_it_was_seen_twice(period: float) -> None:
     seen = waves(period) * np.random.default_rng(4).poisson(100, 720) / 100

@@ -34,9 +34,7 @@ BUCKETS = (  # a doubling of (uncached input, input, output), each coarser than 
 )
 BUCKET_PLACES = np.array([2**40, 2**20, 1])  # one number for three buckets
 WIDE = 0.003  # squared variation of outputs in a bucket that matters; a bucket of 8 a doubling has 0.0006
-MOST_ARRIVAL_CA2 = (
-    8.0  # of an index of dispersion: what lies beyond is a level that moves, not a burst
-)
+MOST_ARRIVAL_CA2 = 64.0  # of counts a second; a level that goes up by 250/s looks like more
 RECENT = 8  # mixes whose costs are remembered: a plan asks about the same lengths at several rates
 SMALLEST_CV = 1e-3  # below it lengths are constant; moments of strata would drown in rounding
 # Probabilities between which a law is replaced by two points: finer where percentiles are read, and for

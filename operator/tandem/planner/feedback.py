@@ -7,14 +7,16 @@ miss less, a part of the prompts that are forecast is left out: a model of a que
 served, and counts in whole pods, tells of more than is needed.
 
 It tightens quickly, for misses hurt, but only while requests still miss, and eases slowly, for the calm
-may be chance. While pods start, and as long after as a request lasts, what is missed tells of the fleet
-before: it moves nothing (anti-windup). Neither do missing figures, nor minutes in which nothing ends.
+may be chance. So may misses be: where a minute has one standard error more than its share of requests that
+no fleet serves in time, nothing is tightened for these. While pods start, and as long after as a request
+lasts, what is missed tells of the fleet before: it moves nothing (anti-windup). Neither do missing figures,
+nor minutes in which nothing ends.
 
 Source: this project; an integral controller in log2 with asymmetric gains.
 """
 
 from dataclasses import dataclass, replace
-from math import exp, log2
+from math import exp, log2, sqrt
 
 from tandem.planner.observation import Missing, Observation
 from tandem.planner.readings import MOST_INTERVAL_S, MOST_REQUESTS, usable
@@ -33,6 +35,7 @@ MOST_EASE, LEAST_EASE = 7.0, -4.0
 MOST_BUDGET = 4.0  # doublings of the error budget; those beyond make prompts less
 SHRINK = 0.06  # doublings of the prompts for each of those
 MOST_DISTANCE = 2.0  # doublings that count at once
+CHANCE = 1.0  # standard errors of requests that no fleet serves in time, within the last minute
 GROWTH = 0.15  # doublings of the rate for each that the budget is tightened by
 MOST_SHARE = 0.3  # of requests that sizing gives up at most
 
@@ -56,6 +59,10 @@ class Ease:
     def budget(self) -> float:
         """How many times as many requests may miss, and come beyond what is ready."""
         return float(2.0 ** min(self.doublings, MOST_BUDGET))
+
+    def limited(self, most: float) -> "Ease":
+        """Of so many doublings at most."""
+        return replace(self, doublings=min(self.doublings, most))
 
     @property
     def prompts(self) -> float:
@@ -120,15 +127,17 @@ def _distance(ease: Ease, spec: FleetSpec, unreachable: float) -> float:
     """Doublings from the misses to what is aimed at; negative where too many miss."""
     error_budget = 1 - spec.slo.attainment
     aim = max(AIM * error_budget - unreachable, LEAST_AIM * error_budget)
-    lately = _doublings(aim, ease.missed, ease.judged, unreachable)
-    now = _doublings(aim, ease.missed_now, ease.judged_now, unreachable)
+    lately = _doublings(aim, ease.missed, ease.judged, unreachable * ease.judged)
+    given_up = unreachable * ease.judged_now
+    most_now = given_up + CHANCE * sqrt(given_up)
+    now = _doublings(aim, ease.missed_now, ease.judged_now, most_now)
     if now < 0:
         return now
     return max(lately, 0.0)
 
 
-def _doublings(aim: float, missed: float, judged: float, unreachable: float) -> float:
-    """From a share of misses, but for those that no fleet serves in time, to the aim."""
-    beyond = max(missed - unreachable * judged, 0.0)
+def _doublings(aim: float, missed: float, judged: float, given_up: float) -> float:
+    """From a share of misses, but for so many that no fleet serves in time, to the aim."""
+    beyond = max(missed - given_up, 0.0)
     share = (beyond + PRIOR_REQUESTS * aim) / (judged + PRIOR_REQUESTS)
     return max(-MOST_DISTANCE, min(MOST_DISTANCE, log2(aim / max(share, 1e-9))))

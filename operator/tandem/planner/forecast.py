@@ -33,6 +33,7 @@ HORIZON = 36.0  # lead times that are played back, an hour at 100 s: what starts
 MOST_STEP_S = 30.0  # between two moments that are played back; as coarse as what is remembered
 STEPS_A_LEAD = 3.0
 PRIOR_SAMPLES = 4.0  # independent lead times after which the prior has half the say
+BELIEF = 1.5  # power of these: after an hour of 100 s what was seen has 96 % of the say
 PRIOR_QUANTILE = 0.82  # of the assumed spread
 FRESH = Rule()
 
@@ -93,7 +94,7 @@ def forecast(
         told = rule.predicted(history, now_s, replace(terms, period_s=rule.period_s))
         most_rps = max(rule.most_rps, root**2)
         learnt_rps = float(playback.ready(told, rule.move, rule.reserve_rps, most_rps)[0])
-    trust = samples / (samples + PRIOR_SAMPLES)
+    trust = samples**BELIEF / (samples**BELIEF + PRIOR_SAMPLES**BELIEF)
     return Forecast(
         level_rps=root**2,
         sure_rps=sure_rps,

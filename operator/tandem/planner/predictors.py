@@ -57,12 +57,17 @@ def long_trend(history: History, at_s: Floats, terms: Terms) -> Floats:
 
 
 def season(history: History, at_s: Floats, terms: Terms) -> Floats:
-    """It comes as it came a period before; the window's middle is at the moment that is told."""
+    """It comes as it came a period before, half a lead time sooner or later: the higher of both halves.
+
+    One mean over all of it would be ready for half of a steep rise.
+    """
     if not terms.period_s:
         return np.full_like(at_s, np.nan)
-    ends_s = at_s + 1.5 * terms.lead_s - terms.period_s
-    told = np.sqrt(history.rates_rps(ends_s, terms.lead_s))
-    known: Floats = np.where(ends_s - terms.lead_s >= history.start_s, told, np.nan)
+    half_s = terms.lead_s / 2
+    middles_s = at_s + terms.lead_s - terms.period_s
+    sooner, later = (history.rates_rps(of, half_s) for of in (middles_s, middles_s + half_s))
+    told = np.sqrt(np.fmax(sooner, later))
+    known: Floats = np.where(middles_s - half_s >= history.start_s, told, np.nan)
     return known
 
 

@@ -23,6 +23,7 @@ class Fleet:
     now_s: float = 0.0
     memory: Memory = field(default_factory=Memory)
     starting: list[tuple[float, Role]] = field(default_factory=list)
+    dispersion: float = 1.0
 
     def until(self, minute: int, rate_rps: Callable[[float], float] | float) -> Plan:
         """The plan at a minute; requests of 1,000 and 200 tokens, of which nine a second and prefill pod end in time."""
@@ -39,6 +40,7 @@ class Fleet:
             self.now_s,
             rate_rps=rate_rps,
             interval_s=TICK_S,
+            dispersion=Figure(self.dispersion),
             pods={role: self._counts(role) for role in Role},
             finished=ended,
             met_both=Figure(min(rate_rps, 9.0 * self.ready(P)) * TICK_S),
@@ -82,6 +84,34 @@ def test_steady_traffic_is_stood_still_for() -> None:
     """20 requests/s of 100 ms are 2 pods' work; one more keeps 99 % of them from waiting too long."""
     served = fleet()
     assert {prefills(served.until(minute, 20.0)) for minute in range(20, 30)} == {3}
+
+
+def test_arrivals_in_batches_are_made_ready_for() -> None:
+    """20 requests/s that come fifty at once: a batch alone is 5 s of a pod's work, and TTFT 1 s."""
+    served = fleet()
+    served.dispersion = 50.0
+    assert min(prefills(served.until(minute, 20.0)) for minute in range(20, 30)) >= 5
+
+
+def test_traffic_that_broke_off_after_a_calm_finds_pods_when_it_is_back() -> None:
+    """Twenty calm minutes at 30 requests/s tell nothing of their end: after eighteen silent ones half still stands."""
+    served = fleet()
+    served.until(20, 30.0)
+    assert prefills(served.until(38, 0.0)) >= 2
+
+
+def test_a_rise_that_was_seen_twice_finds_its_pods_ready() -> None:
+    """Half of each quarter of an hour 40 requests/s, else 5: at 61 min, when it rises again, expect 4 at least."""
+    served = fleet()
+
+    def square(now_s: float) -> float:
+        return 40.0 if now_s % 900 < 450 else 5.0
+
+    served.until(59, square)
+    assert served.ready(P) < 4
+    served.until(60, square)
+    served.look(40.0)
+    assert served.ready(P) >= 4
 
 
 def test_nothing_is_taken_for_two_lead_times_after_the_start() -> None:

@@ -62,12 +62,12 @@ def run(
     duration: Annotated[
         str | None, typer.Option(help="Only the first so much of each trace.")
     ] = None,
-    seeds: Annotated[int | None, typer.Option(help="Replications; 1, of --suite full 3.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Replications; 1.")] = None,
     points: Annotated[
-        int | None, typer.Option(help="Values of each policy's parameter; 3, of full 7.")
+        int | None, typer.Option(help="Values of each policy's parameter; 3.")
     ] = None,
     oracle_effort: Annotated[
-        int | None, typer.Option(help="Simulations that the oracle may take; 40, of full 300.")
+        int | None, typer.Option(help="Simulations that the oracle may take; 40.")
     ] = None,
     max_replicas: Annotated[int, typer.Option(help="Most pods of a role.")] = 64,
     jobs: Annotated[int | None, typer.Option(help="Processes; one a core if not given.")] = None,

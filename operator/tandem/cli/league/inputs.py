@@ -38,7 +38,7 @@ class Effort:
 EFFORTS = {
     None: Effort(points=3, halvings=2, oracle=40, seeds=1),
     QUICK: Effort(points=3, halvings=1, oracle=40, seeds=1),
-    FULL: Effort(points=7, halvings=4, oracle=300, seeds=3),
+    FULL: Effort(points=3, halvings=2, oracle=40, seeds=1),
 }
 COLD_STARTS = {QUICK: ("100s",), FULL: ("30s", "100s")}
 

@@ -57,7 +57,9 @@ SPARE = (
 )
 CALM = 1.2  # times the level, at most, where no rise is made ready for
 DECODE_EASE = 1.5  # doublings of the error budget at most, of decode
-DECODE_SHORT = 2.5  # likewise of what may come beyond what decode is ready for
+MOST_SHORT = (
+    2.5  # likewise of what may come beyond what is ready: calm tells little of the next rise
+)
 LEAST_RATE_RPS = 1e-9  # nobody comes: no division by zero
 LEAST_LEAD_S = 2.0  # warm pods: the window still holds a few arrivals
 
@@ -133,18 +135,10 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
     return proposal
 
 
-def _by_role(ease: Ease, most: float) -> Mapping[Role, Ease]:
-    """By how much each role is eased, decode by so many doublings at most."""
-    strict = replace(ease, doublings=min(ease.doublings, most))
-    return {Role.PREFILL: ease, Role.DECODE: strict}
-
-
 def _eased(spec: FleetSpec, ease: Ease, unreachable: float) -> Mapping[Role, FleetSpec]:
     """What each role is sized for."""
-    return {
-        role: feedback.eased(spec, each, unreachable)
-        for role, each in _by_role(ease, DECODE_EASE).items()
-    }
+    eases = {Role.PREFILL: ease, Role.DECODE: ease.limited(DECODE_EASE)}
+    return {role: feedback.eased(spec, each, unreachable) for role, each in eases.items()}
 
 
 def _proposal(
@@ -175,15 +169,15 @@ def _expected(
 ) -> Mapping[Role, Forecast] | None:
     """The forecast at each role's lead time, in requests a second; None before arrivals were seen."""
     age_s = max(now_s - memory.rates[-1][0], 0.0) if memory.rates else 0.0
-    told, eases = streams.of(memory, lengths), _by_role(ease, DECODE_SHORT)
+    shortage = parameter(spec, PARAMETERS, "shortage") * ease.limited(MOST_SHORT).budget
     expected: dict[Role, Forecast] = {}
-    for role, stream in told.items():
+    for role, stream in streams.of(memory, lengths).items():
         found = forecast(
             stream.rows,
             window_s=WINDOW * _lead_s(spec),
             lead_s=spec.roles[role].lead_time_s + age_s,
             hold_s=HOLD * _lead_s(spec),
-            shortage=parameter(spec, PARAMETERS, "shortage") * eases[role].budget,
+            shortage=shortage,
             prior=parameter(spec, PARAMETERS, "spread"),
             dispersion=stream.dispersion,
             before=state.recalled(Rule, str(role), memory.facts, FRESH),
