@@ -1,11 +1,11 @@
-"""The tables of docs/league.md, from what `tandem league --suite quick --json FILE` wrote.
+"""The tables of docs/league.md, from what `tandem league --suite quick --json FILE` wrote, or `full`.
 
 .venv/bin/python -m benchmarks.league_tables FILE
 """
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ OWN_HEAD = "**With the order of their sources**, at their best tuning:"
 
 
 def main() -> None:
-    """Print three tables in Markdown."""
+    """Print three tables in Markdown, for each cold start."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path)
     told = json.loads(parser.parse_args().file.read_text(encoding="utf-8"))
@@ -25,13 +25,27 @@ def main() -> None:
         (TUNED_HEAD, "tandem", _tuned),
         (OWN_HEAD, "own", _tuned),
     ):
+        if not any(of["routing"] == routing for of in told["frontier"]):
+            continue
         print(f"{head}\n")
-        print("\n".join(_table(told, routing, cell)), end="\n\n")
+        for traces in _by_cold_start(told["settings"]["traces"]):
+            print("\n".join(_table(told, traces, routing, cell)), end="\n\n")
 
 
-def _table(told: Row, routing: str, cell: Callable[[Row, float | None], str]) -> Iterator[str]:
-    traces = told["settings"]["traces"]
-    yield f"| | {' | '.join(traces)} |"
+def _by_cold_start(traces: Sequence[str]) -> list[list[str]]:
+    """Names of a table's columns; where there are several cold starts they end with one: "drift, 30s"."""
+    tables: dict[str, list[str]] = {}
+    for trace in traces:
+        tables.setdefault(trace.partition(", ")[2], []).append(trace)
+    return list(tables.values())
+
+
+def _table(
+    told: Row, traces: Sequence[str], routing: str, cell: Callable[[Row, float | None], str]
+) -> Iterator[str]:
+    cold_start = traces[0].partition(", ")[2]
+    names = [trace.partition(", ")[0] for trace in traces]
+    yield f"| {cold_start and f'cold start {cold_start}'} | {' | '.join(names)} |"
     yield "|---" * (len(traces) + 1) + "|"
     if cell is _default:
         for name in ("floor", "oracle"):
@@ -40,7 +54,7 @@ def _table(told: Row, routing: str, cell: Callable[[Row, float | None], str]) ->
         yield _line("best fixed fleet in hindsight", fixed)
     for policy in told["settings"]["policies"]:
         found = {of["trace"]: of for of in told["frontier"] if _is(of, policy, routing)}
-        if len(found) == len(traces):
+        if found.keys() >= set(traces):
             cells = (cell(found[trace], told["oracle"][trace]) for trace in traces)
             yield _line(f"`{policy}`", cells)
 
