@@ -9,22 +9,24 @@ reaches untuned, and what the oracle and the best fixed fleet need. Settings of 
 import argparse
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tandem.cli.main import run
 from tandem.planner.demand import Floats
+from tandem.traces import lengths
+from tandem.traces.columns import Columns, requests
+from tandem.traces.generate import AZURE_INPUT, AZURE_OUTPUT
 from tandem.traces.model import Trace, over
-from tandem.traces.request import TraceRequest
 from tandem.traces.write import write_trace
 
 HOUR_S = 3600.0
 STEP_S = 1.0  # of a rate that is told as a function of time
-INPUT, OUTPUT = (1155.0, 0.96), (211.0, 0.77)  # mean and variation, as of Azure's conversations
+INPUT, OUTPUT = (replace(law, longest=16_000) for law in (AZURE_INPUT, AZURE_OUTPUT))
 LEAGUE = ("--policy", "tandem", "--routing", "tandem", "--ttft", "3s", "--oracle-effort", "24")
 Draw = Callable[[np.random.Generator], Floats]
 
@@ -108,22 +110,9 @@ def main() -> int:
 
 def _trace(name: str, draw: Draw, rng: np.random.Generator) -> Trace:
     at_s = np.sort(draw(rng))
-    inputs, outputs = (_lengths(rng, len(at_s), *law) for law in (INPUT, OUTPUT))
-    rows = zip(at_s.tolist(), inputs.tolist(), outputs.tolist(), strict=True)
-    requests = [
-        TraceRequest(arrival_s=arrival_s, input_tokens=of, output_tokens=more)
-        for arrival_s, of, more in rows
-    ]
-    return over(name, requests, float(at_s[-1]))
-
-
-def _lengths(
-    rng: np.random.Generator, count: int, mean: float, variation: float
-) -> NDArray[np.int64]:
-    """Lognormal whole lengths, from 1 to 16,000 tokens."""
-    spread = np.sqrt(np.log1p(variation**2))
-    drawn = np.exp(rng.normal(np.log(mean) - spread**2 / 2, spread, count))
-    return np.clip(np.round(drawn), 1, 16_000).astype(np.int64)
+    inputs, outputs = (lengths.drawn(at_s, law, rng) for law in (INPUT, OUTPUT))
+    drawn = Columns(arrival_s=at_s, input_tokens=inputs, output_tokens=outputs)
+    return over(name, requests(drawn), float(at_s[-1]))
 
 
 if __name__ == "__main__":

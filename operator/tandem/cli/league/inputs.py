@@ -29,17 +29,13 @@ Field = tuple[Load, Conditions]
 class Effort:
     """How hard is looked: values a policy, halvings towards the target, runs of the oracle, seeds."""
 
-    points: int
-    halvings: int
-    oracle: int
-    seeds: int
+    points: int = 3
+    halvings: int = 2
+    oracle: int = 40
+    seeds: int = 1
 
 
-EFFORTS = {
-    None: Effort(points=3, halvings=2, oracle=40, seeds=1),
-    QUICK: Effort(points=3, halvings=1, oracle=40, seeds=1),
-    FULL: Effort(points=3, halvings=2, oracle=40, seeds=1),
-}
+EFFORTS = {None: Effort(), QUICK: Effort(halvings=1), FULL: Effort()}
 COLD_STARTS = {QUICK: ("100s",), FULL: ("30s", "100s")}
 
 

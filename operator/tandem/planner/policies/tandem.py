@@ -57,9 +57,7 @@ SPARE = (
 )
 CALM = 1.2  # times the level, at most, where no rise is made ready for
 DECODE_EASE = 1.5  # doublings of the error budget at most, of decode
-MOST_SHORT = (
-    2.5  # likewise of what may come beyond what is ready: calm tells little of the next rise
-)
+MOST_SHORT = 2.5  # likewise of what may come beyond what is ready: calm tells little of a rise
 LEAST_RATE_RPS = 1e-9  # nobody comes: no division by zero
 LEAST_LEAD_S = 2.0  # warm pods: the window still holds a few arrivals
 
