@@ -108,6 +108,11 @@ class Demand:
     classes: Mapping[str, Floats] = field(default_factory=lambda: MappingProxyType({}))
 
 
+def arrival_ca2(dispersion: float) -> float:
+    """The Ca² that an index of dispersion of counts a second stands for."""
+    return min(dispersion, MOST_ARRIVAL_CA2)
+
+
 def mix(
     input_tokens: ArrayLike, cached_tokens: ArrayLike, output_tokens: ArrayLike, weights: ArrayLike
 ) -> LengthMix:

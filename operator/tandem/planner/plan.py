@@ -9,7 +9,7 @@ from itertools import takewhile
 from tandem.api.role import Role
 from tandem.planner import arriving, calibration, forecast, switches
 from tandem.planner import memory as memories
-from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand
+from tandem.planner.demand import Demand, arrival_ca2
 from tandem.planner.limits import limited, with_wishes
 from tandem.planner.model import Clamp, Decision, Memory, Plan, Prediction
 from tandem.planner.observation import Observation
@@ -104,7 +104,7 @@ def recent(memory: Memory) -> Demand | None:
     lengths, rate_rps = arriving.lengths(memory), recent_rps(memory)
     if lengths is None or rate_rps is None:
         return None
-    ca2 = min(memory.dispersion, MOST_ARRIVAL_CA2)
+    ca2 = arrival_ca2(memory.dispersion)
     return Demand(rate_rps=rate_rps, lengths=lengths, arrival_ca2=ca2)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tandem.api.role import Role
-from tandem.planner.demand import MOST_ARRIVAL_CA2, LengthMix
+from tandem.planner.demand import LengthMix, arrival_ca2
 from tandem.planner.memory import Rates
 from tandem.planner.model import Memory
 
@@ -23,7 +23,7 @@ def of(memory: Memory, lengths: LengthMix) -> Mapping[Role, Stream]:
 
     Of a sum of random sizes variance over mean is (V[N] E[S]² + E[N] V[S]) / (E[N] E[S]) = (φ + Cs²)·E[S].
     """
-    dispersion = min(memory.dispersion, MOST_ARRIVAL_CA2)
+    dispersion = arrival_ca2(memory.dispersion)
     requests = Stream(rows=memory.rates, dispersion=dispersion)
     if not memory.work:
         return dict.fromkeys(Role, requests)

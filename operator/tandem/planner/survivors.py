@@ -8,7 +8,7 @@ from tandem.api.role import Role
 from tandem.planner import evidence
 from tandem.planner import placement as placements
 from tandem.planner.calibration import calibrated
-from tandem.planner.demand import MOST_ARRIVAL_CA2
+from tandem.planner.demand import arrival_ca2
 from tandem.planner.model import Memory
 from tandem.planner.observation import Observation
 from tandem.planner.policies import velocity
@@ -59,7 +59,7 @@ def present(observation: Observation, memory: Memory, spec: FleetSpec) -> Presen
     demand = velocity.recent(memory, PRESENT_S)
     if demand is None:
         return None
-    uneven = replace(demand, arrival_ca2=min(memory.dispersion, MOST_ARRIVAL_CA2))
+    uneven = replace(demand, arrival_ca2=arrival_ca2(memory.dispersion))
     tandem = Tandem(uneven, spec)
     needs = {
         Role.PREFILL: evidence.backlog(observation, spec, tandem).replicas,

@@ -24,7 +24,7 @@ from math import exp, log2
 
 from tandem.api.role import Role
 from tandem.planner import arriving
-from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand
+from tandem.planner.demand import Demand, arrival_ca2
 from tandem.planner.model import Memory
 from tandem.planner.observation import Missing, Observation, PodCounts
 from tandem.planner.policies import state
@@ -174,7 +174,7 @@ def distances(window: Window, memory: Memory, spec: FleetSpec) -> tuple[float, f
     demand = Demand(
         rate_rps=window.arrivals / window.seconds,
         lengths=lengths,
-        arrival_ca2=min(memory.dispersion, MOST_ARRIVAL_CA2),
+        arrival_ca2=arrival_ca2(memory.dispersion),
     )
     tandem = Tandem(demand, spec)
     prefills, decodes = int(window.prefills), int(window.decodes)

@@ -8,7 +8,7 @@ import numpy as np
 
 from tandem.cli import options
 from tandem.errors import InvalidInputError
-from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, LengthMix, from_means, from_requests
+from tandem.planner.demand import Demand, LengthMix, arrival_ca2, from_means, from_requests
 from tandem.traces.model import Trace
 from tandem.traces.read import read_trace
 
@@ -97,4 +97,4 @@ def _dispersion(trace: Trace) -> float:
         return 1.0
     arrivals = [request.arrival_s for request in trace.requests]
     counts, _ = np.histogram(arrivals, bins=windows, range=(0.0, windows * WINDOW_S))
-    return float(min(counts.var() / max(counts.mean(), 1e-9), MOST_ARRIVAL_CA2))
+    return float(arrival_ca2(counts.var() / max(counts.mean(), 1e-9)))

@@ -28,7 +28,7 @@ from tandem.api.role import Role
 from tandem.planner import arriving, evidence, feedback, rebalance, streams, untrusted
 from tandem.planner import trust as trusts
 from tandem.planner.calibration import calibrated
-from tandem.planner.demand import MOST_ARRIVAL_CA2, Demand, LengthMix
+from tandem.planner.demand import Demand, LengthMix, arrival_ca2
 from tandem.planner.evidence import Need
 from tandem.planner.feedback import Ease
 from tandem.planner.forecast import FRESH, Forecast, forecast
@@ -209,7 +209,7 @@ def _sizing(
     demand = Demand(
         rate_rps=rates[Role.DECODE],
         lengths=lengths,
-        arrival_ca2=min(memory.dispersion, MOST_ARRIVAL_CA2),
+        arrival_ca2=arrival_ca2(memory.dispersion),
         prompts=rates[Role.PREFILL] / max(rates[Role.DECODE], LEAST_RATE_RPS),
     )
     strict = specs[Role.DECODE].slo.attainment
