@@ -14,7 +14,7 @@ from urllib.request import urlopen
 from tandem.api.role import Role
 from tandem.cluster import registry
 from tandem.cluster.exposition import samples
-from tandem.cluster.ports import Pod, PodPhase
+from tandem.cluster.pod import Pod, PodPhase
 
 PROFILE = "h200-llama-3.1-8b-fp8-tp1"
 START_S = 20.0

@@ -21,6 +21,7 @@ from tandem.api.engine_profile import EngineProfile
 from tandem.api.parse import parse_fleet, parse_profile
 from tandem.api.role import Role
 from tandem.cluster.local.addresses import LOOPBACK, free_port
+from tandem.planner.cells import Cells
 from tandem.planner.from_resource import fleet_spec
 from tandem.planner.lengths import representative
 from tandem.planner.model import Memory
@@ -67,7 +68,7 @@ def planned(fleet: Mapping[str, Any], profiles: Mapping[str, EngineProfile], loa
             finished=Figure(count),
             met_both=Figure(count),
             dispersion=Figure(1.0),
-            lengths=LengthCounts(cells=(cell,)),
+            lengths=LengthCounts(cells=Cells.of(cell)),
         )
         counts = {role: PodCounts(desired=n, ready=n) for role, n in pods.items()}
         now_s = turn * asked.interval_s

@@ -21,7 +21,8 @@ from e2e.prometheus_process import prometheus
 from tandem.api.role import Role
 from tandem.cli.up.load import prompt
 from tandem.cluster.local.addresses import LOOPBACK, free_port
-from tandem.cluster.ports import MetricsSource, Pod, PodPhase
+from tandem.cluster.pod import Pod, PodPhase
+from tandem.cluster.ports import MetricsSource
 from tandem.cluster.prometheus import Prometheus, PrometheusSource
 from tandem.cluster.scrape import DirectScrape
 from tandem.controller.loop import observation

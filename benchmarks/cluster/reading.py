@@ -17,7 +17,7 @@ from tandem.cluster import series
 from tandem.cluster.exposition import samples
 from tandem.cluster.growth import GATEWAY, Look
 from tandem.cluster.meter import Meter
-from tandem.cluster.ports import Pod, PodPhase
+from tandem.cluster.pod import Pod, PodPhase
 from tandem.cluster.promql import Answer
 
 NOW_S = 1_800_000_000.0

@@ -25,7 +25,7 @@ import uvloop
 
 from tandem.api.role import Role
 from tandem.cluster import registry
-from tandem.cluster.ports import Pod, PodPhase
+from tandem.cluster.pod import Pod, PodPhase
 
 PROFILE = "h200-llama-3.1-8b-fp8-tp1"
 TICKS = os.sysconf("SC_CLK_TCK")

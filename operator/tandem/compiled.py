@@ -52,8 +52,9 @@ MODULES = (
 )
 _SEEN = (
     "tandem.api.role",
-    "tandem.cluster.ports",
+    "tandem.cluster.pod",
     "tandem.perf.step_times",
+    "tandem.planner.cells",
     "tandem.planner.observation",
     "tandem.planner.spec",
     "tandem.simulator.features",

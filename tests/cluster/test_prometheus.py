@@ -10,8 +10,9 @@ from tests.fakes.prometheus_server import NOW_S, PrometheusServer, row, sampled,
 
 from tandem.api.role import Role
 from tandem.cluster import series
-from tandem.cluster.ports import Pod, PodPhase
+from tandem.cluster.pod import Pod, PodPhase
 from tandem.cluster.prometheus import Prometheus, PrometheusSource
+from tandem.planner.cells import Cells
 from tandem.planner.observation import Figure, LengthCounts, Missing, Reading, Traffic
 
 CAPS = dict.fromkeys(Role, 64)
@@ -78,7 +79,7 @@ async def test_counts_are_raw_growth_over_the_time_between_the_scrapes(
     second = await source.read(PODS)
     assert (value(first.arrivals), first.interval_s) == (0, 0)
     assert (value(second.arrivals), second.interval_s) == (12, 13)
-    assert second.lengths == LengthCounts(cells=((1000, 0, 200, 8.0),))
+    assert second.lengths == LengthCounts(cells=Cells.of((1000, 0, 200, 8.0)))
     assert (value(second.finished), value(second.met_both)) == (8, 8)
     assert (value(second.queued_requests), value(second.queued_tokens)) == (3, 4100)
     assert second.in_flight == {"d": 7}

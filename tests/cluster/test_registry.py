@@ -2,7 +2,7 @@ from pathlib import Path
 
 from tandem.api.role import Role
 from tandem.cluster import registry
-from tandem.cluster.ports import Pod, PodPhase
+from tandem.cluster.pod import Pod, PodPhase
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:

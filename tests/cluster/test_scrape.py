@@ -7,8 +7,9 @@ from aiohttp.test_utils import TestServer
 
 from tandem.api.role import Role
 from tandem.cluster import series
-from tandem.cluster.ports import Pod, PodPhase
+from tandem.cluster.pod import Pod, PodPhase
 from tandem.cluster.scrape import DirectScrape
+from tandem.planner.cells import Cells
 from tandem.planner.observation import Figure, LengthCounts, Missing, Reading
 
 
@@ -85,8 +86,8 @@ async def test_counters_are_what_grew_since_the_last_look(
     assert value(first.arrivals) == 0
     assert (value(second.arrivals), value(second.finished)) == (12, 9)
     assert (value(second.met_both), value(second.met_ttft), value(second.met_tpot)) == (8, 8, 9)
-    assert second.lengths == LengthCounts(cells=((1000, 0, 200, 9.0),))
-    assert second.prompts == LengthCounts(cells=((1000, 0, 1, 12.0),))
+    assert second.lengths == LengthCounts(cells=Cells.of((1000, 0, 200, 9.0)))
+    assert second.prompts == LengthCounts(cells=Cells.of((1000, 0, 1, 12.0)))
     assert (value(second.queued_requests), value(second.queued_tokens)) == (3, 4100)
     assert second.in_flight == {"decode-0": 7}
     assert 0 < second.interval_s < 5
@@ -99,7 +100,7 @@ async def test_prompts_of_a_gateway_that_counts_none_are_missing_and_not_zero(
         lines = gateway_text(arrivals=2 * met, met=met, missed=0).splitlines()
         gateway.text = "\n".join(line for line in lines if series.PROMPTS not in line)
         seen = await source.read([])
-    assert seen.lengths == LengthCounts(cells=((1000, 0, 200, 8.0),))
+    assert seen.lengths == LengthCounts(cells=Cells.of((1000, 0, 200, 8.0)))
     assert isinstance(seen.prompts, Missing)
 
 

@@ -14,6 +14,7 @@ from tandem.api.fleet_status import FleetStatus
 from tandem.api.parse import parse_fleet
 from tandem.api.role import Role
 from tandem.controller.loop import Change, Tick
+from tandem.planner.cells import Cells
 from tandem.planner.model import Bottleneck, Clamp, Decision, Memory, Plan, Prediction, RunnerUp
 from tandem.planner.observation import Figure, PodCounts
 
@@ -29,7 +30,7 @@ CLAMP = Clamp(limit="max", role=D, before=5, after=4, reason="the role's maximum
 MEMORY = Memory(
     started_s=0.0,
     rates=((900.0, 5.0, 500.0), (980.0, 5.0, 40.0), (985.0, 5.0, 60.0)),
-    cells=((1000, 200, 100, 3.0), (2000, 0, 300, 1.0)),
+    cells=Cells.of((1000, 200, 100, 3.0), (2000, 0, 300, 1.0)),
     dispersion=1.25,
 )
 

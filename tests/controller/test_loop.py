@@ -7,10 +7,11 @@ from tests.fakes.cluster import FakeCluster
 from tests.fakes.decisions import FakeDecisions
 
 from tandem.api.role import Role
-from tandem.cluster.ports import Pod, PodPhase
+from tandem.cluster.pod import Pod, PodPhase
 from tandem.controller.chronicle import Chronicle
 from tandem.controller.loop import FleetLoop, Tick, drain_order, observation
 from tandem.perf.library import profile
+from tandem.planner.cells import Cells
 from tandem.planner.model import Memory
 from tandem.planner.observation import Figure, LengthCounts, Missing, Traffic
 from tandem.planner.spec import Behavior, FleetSpec, RoleSpec, Slo
@@ -89,7 +90,7 @@ def loop(
 LIVE = Traffic(
     interval_s=5.0,
     arrivals=Figure(10.0),
-    lengths=LengthCounts(cells=((1000, 0, 200, 8.0),)),
+    lengths=LengthCounts(cells=Cells.of((1000, 0, 200, 8.0))),
     in_flight={"decode-0": 3.0, "decode-1": 1.0},
 )
 

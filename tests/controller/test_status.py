@@ -28,6 +28,7 @@ from tandem.controller.loop import Tick
 from tandem.controller.reasons import SAID, Reason, Trouble
 from tandem.controller.recent import Recent
 from tandem.controller.status import fleet_status, percent, should_write, written
+from tandem.planner.cells import NO_CELLS, Cells
 from tandem.planner.model import Bottleneck, Decision, Memory, Plan, RunnerUp, Sums
 from tandem.planner.observation import (
     Figure,
@@ -345,7 +346,9 @@ COUNTS = st.builds(
 )
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
 READINGS = st.one_of(TEXTS.map(Missing), st.builds(Figure, NUMBERS, NUMBERS, st.booleans()))
-CELLS = st.tuples(st.just(10**7), st.just(0), st.just(10**7), st.floats(1e-3, 1e6))
+CELLS = st.lists(
+    st.tuples(st.just(10**7), st.just(0), st.just(10**7), st.floats(1e-3, 1e6)), max_size=3
+).map(lambda rows: Cells.of(*rows))
 
 
 @dataclass(frozen=True)
@@ -356,7 +359,7 @@ class Wild:
     pods: PodCounts
     reading: Figure | Missing
     number: float
-    cells: tuple[tuple[int, int, int, float], ...]
+    cells: Cells
 
     def tick(self) -> Tick:
         return Tick(
@@ -405,7 +408,7 @@ class Wild:
 SCHEMA = Draft4Validator(crd.schema(crd.FLEET.model)["properties"]["status"])
 
 
-@given(st.builds(Wild, TEXTS, COUNTS, READINGS, NUMBERS, st.lists(CELLS, max_size=3).map(tuple)))
+@given(st.builds(Wild, TEXTS, COUNTS, READINGS, NUMBERS, CELLS))
 @settings(max_examples=60, deadline=None)
 def test_no_status_is_larger_than_its_bound_or_refused_by_the_schema(wild: Wild) -> None:
     troubles = [Trouble(reason, wild.text) for reason in SAID]
@@ -421,7 +424,7 @@ def test_no_status_is_larger_than_its_bound_or_refused_by_the_schema(wild: Wild)
 def test_the_largest_status_uses_the_bound() -> None:
     told = fleet_status(
         fleet(),
-        Wild("𝄞" * 2000, PodCounts(), Missing("𝄞" * 200), 1.0, ()).tick(),
+        Wild("𝄞" * 2000, PodCounts(), Missing("𝄞" * 200), 1.0, NO_CELLS).tick(),
         None,
         1,
         NOW,

@@ -16,7 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from tandem.api.role import Role
-from tandem.cluster.ports import Pod, PodPhase
+from tandem.cluster.pod import Pod, PodPhase
 
 _ids = itertools.count(1)
 

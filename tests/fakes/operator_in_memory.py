@@ -13,7 +13,8 @@ from tandem.api.engine_profile import EngineProfile
 from tandem.cluster.kubernetes.api import DEPLOYMENT, FLEET, POD, KubernetesApi
 from tandem.cluster.kubernetes.request import Answer, Request
 from tandem.cluster.kubernetes.seen import Seen
-from tandem.cluster.ports import MetricsSource, Pod
+from tandem.cluster.pod import Pod
+from tandem.cluster.ports import MetricsSource
 from tandem.controller.control import FleetControl
 from tandem.controller.fleet_turn import FleetTurn, Turn
 from tandem.controller.metrics import OperatorMetrics

@@ -17,7 +17,7 @@ from tandem.api.role import Role
 from tandem.cluster import series
 from tandem.cluster.exposition import samples
 from tandem.cluster.local.addresses import free_port
-from tandem.cluster.ports import Pod, PodPhase
+from tandem.cluster.pod import Pod, PodPhase
 
 PROGRAM = str(Path(sys.executable).with_name("tandem-engine"))
 START_S = 30.0

@@ -11,7 +11,7 @@ from tests.fakes.watch_server import WatchServer, engine_pod, serving
 
 from tandem.api.role import Role
 from tandem.cluster.kubernetes import pods as its_pods
-from tandem.cluster.ports import PodPhase
+from tandem.cluster.pod import PodPhase
 
 
 async def health(made: Fleet, path: str = "/health") -> tuple[int, str]:

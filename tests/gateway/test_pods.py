@@ -6,7 +6,7 @@ import pytest
 
 from tandem.api.role import Role
 from tandem.cluster import registry
-from tandem.cluster.ports import Pod, PodPhase
+from tandem.cluster.pod import Pod, PodPhase
 from tandem.gateway.pods import PodList
 from tandem.routing.model import RoutePod
 

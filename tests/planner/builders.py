@@ -13,6 +13,7 @@ from tandem.perf.engine_profile import (
     PrefillCost,
     TransferCost,
 )
+from tandem.planner.cells import Cells
 from tandem.planner.demand import Demand, from_means
 from tandem.planner.observation import (
     Figure,
@@ -103,8 +104,8 @@ def observation(
     prompts: LengthCounts | Missing = Missing("no traffic")
     if isinstance(rate_rps, int | float):
         arrivals = Figure(rate_rps * interval_s)
-        cells = LengthCounts(cells=((*lengths, rate_rps * interval_s),))
-        prompts = LengthCounts(cells=((*lengths[:2], 1, rate_rps * interval_s),))
+        cells = LengthCounts(cells=Cells.of((*lengths, rate_rps * interval_s)))
+        prompts = LengthCounts(cells=Cells.of((*lengths[:2], 1, rate_rps * interval_s)))
     seen = Traffic(
         **{
             "interval_s": interval_s,

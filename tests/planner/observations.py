@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 from tests.planner.builders import D, P
 
+from tandem.planner.cells import Cells
 from tandem.planner.observation import Figure, LengthCounts, Missing, PodCounts, Traffic
 
 readings = st.one_of(
@@ -20,14 +21,14 @@ per_role = st.fixed_dictionaries({P: readings, D: readings})
 cells = st.lists(
     st.tuples(st.integers(-1, 10**9), st.integers(0, 10**5), st.integers(-1, 10**6), st.floats()),
     max_size=4,
-)
+).map(lambda rows: Cells.of(*rows))
 traffics = st.builds(
     Traffic,
     interval_s=st.floats(-1, 100),
     arrivals=readings,
     dispersion=readings,
-    lengths=st.builds(LengthCounts, cells=cells.map(tuple)),
-    prompts=st.one_of(st.just(Missing("none")), st.builds(LengthCounts, cells=cells.map(tuple))),
+    lengths=st.builds(LengthCounts, cells=cells),
+    prompts=st.one_of(st.just(Missing("none")), st.builds(LengthCounts, cells=cells)),
     finished=readings,
     met_both=readings,
     ttft_s=readings,

@@ -10,6 +10,7 @@ from tests.planner.builders import spec
 
 from tandem.api.role import Role
 from tandem.planner.calibration import calibrated, observed
+from tandem.planner.cells import Cells
 from tandem.planner.memory import from_json, to_json
 from tandem.planner.model import Memory
 from tandem.planner.observation import (
@@ -26,7 +27,7 @@ from tandem.planner.spec import FleetSpec
 
 SPEC = spec()
 PROFILE = SPEC.roles[Role.PREFILL].profile
-SHORT = ((1000, 0, 200, 5.0), (4000, 0, 100, 1.0))
+SHORT = Cells.of((1000, 0, 200, 5.0), (4000, 0, 100, 1.0))
 PROMPT_S = (5 * PROFILE.prefill_s(1000) + PROFILE.prefill_s(4000)) / 6
 RUNNING, KV = 20.0, 0.1
 STEP_S = PROFILE.decode.step_s(RUNNING, KV * PROFILE.kv.capacity_tokens)
@@ -52,7 +53,7 @@ def look(requests: float, slower: float, *, at_s: float = 0.0, **others: Any) ->
 
 def prompts(requests: float) -> LengthCounts:
     """So many, as those that ended."""
-    return LengthCounts(cells=tuple((*row[:3], row[3] / 6 * requests) for row in SHORT))
+    return LengthCounts(cells=SHORT.times(requests / 6))
 
 
 def learnt(slower: float, requests: int, a_look: float = 10.0) -> Memory:
@@ -108,7 +109,7 @@ def test_prompts_that_grow_are_no_slower_engine() -> None:
     long_s = PROFILE.prefill_s(4000)
     for turn in range(10):
         seen = look(10, 1.0, at_s=900.0 + 5 * turn, lengths=Missing("none has ended"),
-            prompts=LengthCounts(cells=((4000, 0, 1, 10.0),)),
+            prompts=LengthCounts(cells=Cells.of((4000, 0, 1, 10.0))),
             utilisation={Role.PREFILL: Figure(10 * long_s / 5.0 / 4)},
         )  # fmt: skip
         memory = observed(seen, memory, SPEC)
@@ -155,8 +156,8 @@ def test_a_look_of_nothing_but_poison_moves_nothing(
     poison = look(
         10, 1.3, at_s=900.0, arrivals=reading, finished=reading, tpot_s=reading, running=each,
         utilisation=each, kv_usage=each,
-        lengths=LengthCounts(cells=((0, 0, tokens, count), (tokens, 0, 0, 1.0))),
-        prompts=LengthCounts(cells=((0, 0, tokens, count), (tokens, 0, 0, 1.0))),
+        lengths=LengthCounts(cells=Cells.of((0, 0, tokens, count), (tokens, 0, 0, 1.0))),
+        prompts=LengthCounts(cells=Cells.of((0, 0, tokens, count), (tokens, 0, 0, 1.0))),
     )  # fmt: skip
     after = observed(poison, before, SPEC)
     assert factors(after) == factors(before)
@@ -222,7 +223,7 @@ def test_a_model_that_answers_shorter_is_planned_for_within_minutes() -> None:
         while now_s < 1200.0:
             now_s += 5.0
             short = now_s > 1000.0
-            cells = ((1000, 0, 300 if short else 1000, 150.0),)
+            cells = Cells.of((1000, 0, 300 if short else 1000, 150.0))
             traffic = Traffic(
                 interval_s=5.0,
                 arrivals=Figure(150.0),

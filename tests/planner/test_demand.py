@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.errors import InvalidInputError
+from tandem.planner.cells import NO_CELLS, Cells
 from tandem.planner.demand import (
     INPUT_STRATA,
     MOST_POINTS,
@@ -65,14 +66,16 @@ def test_a_mix_can_not_be_changed() -> None:
 
 
 def test_at_least_one_token_of_a_prompt_is_computed() -> None:
-    mix = from_cells(((100, 500, 10, 1.0),))
+    mix = from_cells(Cells.of((100, 500, 10, 1.0)))
 
     assert mix is not None
     assert mix.mean_new == 1.0
 
 
-@pytest.mark.parametrize("cells", [(), ((100, 0, 10, 0.0),)], ids=["none", "of no weight"])
-def test_no_cells_are_no_mix(cells: tuple[tuple[int, int, int, float], ...]) -> None:
+@pytest.mark.parametrize(
+    "cells", [NO_CELLS, Cells.of((100, 0, 10, 0.0))], ids=["none", "of no weight"]
+)
+def test_no_cells_are_no_mix(cells: Cells) -> None:
     assert from_cells(cells) is None
 
 
@@ -114,7 +117,7 @@ def test_buckets_are_those_of_the_gateway_while_there_is_room() -> None:
     ("keep", "share"), [(100, 1.0), (10, 0.25), (1, 0.0)], ids=["all", "some", "none"]
 )
 def test_a_mix_can_be_cut(keep: float, share: float) -> None:
-    mix = from_cells(((5, 0, 10, 1.0), (50, 0, 10, 3.0)))
+    mix = from_cells(Cells.of((5, 0, 10, 1.0), (50, 0, 10, 3.0)))
     assert mix is not None
     cut, kept = mix.where(mix.input_tokens <= keep)
 

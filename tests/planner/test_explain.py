@@ -41,11 +41,10 @@ def at_growth(seen: Observation, memory: Memory, asked: FleetSpec, growth: float
     arrivals = seen.traffic.arrivals
     assert isinstance(arrivals, Figure)
     assert isinstance(seen.traffic.lengths, LengthCounts)
-    cells = tuple((*cell[:3], cell[3] * growth) for cell in seen.traffic.lengths.cells)
     traffic = replace(
         seen.traffic,
         arrivals=replace(arrivals, value=arrivals.value * growth),
-        prompts=LengthCounts(cells=cells),
+        prompts=LengthCounts(cells=seen.traffic.lengths.cells.times(growth)),
     )
     return plan(replace(seen, traffic=traffic), grown(memory, asked, growth), asked)
 

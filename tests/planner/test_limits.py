@@ -9,6 +9,7 @@ from tests.planner.builders import D, P, observation, pair, spec
 
 from tandem.api.fallback import OnStale
 from tandem.planner import limits
+from tandem.planner.cells import Cells
 from tandem.planner.limits import LIMITS, limited, with_wishes
 from tandem.planner.model import Memory
 from tandem.planner.observation import Figure, Missing, PodCounts
@@ -128,7 +129,7 @@ def test_a_policy_may_ask_for_a_longer_window() -> None:
 BUSY = Memory(
     started_s=0.0,
     rates=((940.0, 60.0, 1200.0), (1000.0, 60.0, 1200.0)),
-    cells=((1000, 0, 200, 9.0),),
+    cells=Cells.of((1000, 0, 200, 9.0)),
 )  # 2 s of prefill a second, one decode replica
 
 

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.planner.builders import D, P, observation
 
+from tandem.planner.cells import Cells
 from tandem.planner.memory import from_json, joined, remember, to_json
 from tandem.planner.model import Memory
 from tandem.planner.observation import Figure, LengthCounts, Missing, Observation
@@ -26,8 +27,8 @@ def test_a_look_is_remembered_whole() -> None:
     assert memory.started_s == 5.0
     assert memory.rates == ((5.0, 5.0, 100.0),)
     assert memory.work == ((5.0, 5.0, 100_000.0),)
-    assert memory.cells == ((1000, 0, 200, 100.0),)
-    assert memory.prompts == ((1000, 0, 1, 100.0),)
+    assert memory.cells == Cells.of((1000, 0, 200, 100.0))
+    assert memory.prompts == Cells.of((1000, 0, 1, 100.0))
     assert memory.dispersion == 1.0
 
 
@@ -65,7 +66,9 @@ def test_the_same_scrape_seen_twice_counts_once() -> None:
 @pytest.mark.parametrize("value", [float("nan"), -1.0, float("inf"), 1e9])
 def test_poisoned_figures_move_nothing(value: float) -> None:
     before = remembered(observation(5.0))
-    cells = LengthCounts(cells=((1000, 0, 200, value), (10**9, 0, 200, 1.0), (0, 0, 0, 1.0)))
+    cells = LengthCounts(
+        cells=Cells.of((1000, 0, 200, value), (10**9, 0, 200, 1.0), (0, 0, 0, 1.0))
+    )
     poisoned = observation(10.0, rate_rps=Figure(value), dispersion=Figure(value))
     poisoned = replace(poisoned, traffic=replace(poisoned.traffic, lengths=cells, prompts=cells))
     after = remembered(poisoned, memory=before)
@@ -75,7 +78,7 @@ def test_poisoned_figures_move_nothing(value: float) -> None:
     assert after.work == before.work
     assert [cell[:3] for cell in after.prompts] == [cell[:3] for cell in before.prompts]
     assert [cell[:3] for cell in after.cells] == [cell[:3] for cell in before.cells]
-    assert after.cells[0][3] <= before.cells[0][3]
+    assert after.cells.requests <= before.cells.requests
 
 
 @pytest.mark.parametrize("interval_s", [0.0, -5.0, float("nan"), float("inf"), 1e9])
@@ -99,7 +102,7 @@ def test_a_clock_that_went_back_keeps_lengths_and_forgets_times() -> None:
     assert after.started_s == 5.0
     assert after.rates == ()
     assert after.wishes == {}
-    assert after.cells != ()
+    assert len(after.cells)
 
 
 def test_old_lengths_fade() -> None:
@@ -107,7 +110,7 @@ def test_old_lengths_fade() -> None:
         observation(5.0, lengths=(1000, 0, 200)), observation(605.0, rate_rps=0.0, interval_s=600.0)
     )
 
-    assert memory.cells[0][3] == pytest.approx(50.0)
+    assert memory.cells.requests == pytest.approx(50.0)
 
 
 def test_dispersion_is_smoothed_over_two_minutes() -> None:
@@ -157,7 +160,7 @@ memories = st.builds(
     cells=st.lists(
         st.tuples(st.integers(1, 10**6), st.integers(0, 10), st.integers(1, 10**5), times),
         max_size=5,
-    ).map(tuple),
+    ).map(lambda rows: Cells.of(*rows)),
     dispersion=times,
     wishes=st.dictionaries(
         st.sampled_from([P, D]),

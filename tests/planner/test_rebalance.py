@@ -11,6 +11,7 @@ from tests.planner.builders import D, P, counts, observation, pair, spec
 
 from tandem.api.role import Role
 from tandem.planner import rebalance, survivors, switches
+from tandem.planner.cells import Cells
 from tandem.planner.model import Memory, Plan
 from tandem.planner.observation import Figure, Missing, Observation, PodCounts
 from tandem.planner.plan import plan
@@ -28,7 +29,7 @@ SPEC = spec(lead_time_s=LEAD_S, switch_s=5.0, parameters={"switches": 1.0})
 MEMORY = Memory(
     started_s=0.0,
     rates=tuple((10.0 * i, 10.0, 200.0) for i in range(1, 60)),
-    cells=((1000, 0, 200, 500.0),),
+    cells=Cells.of((1000, 0, 200, 500.0)),
 )
 
 

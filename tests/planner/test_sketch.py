@@ -4,36 +4,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.planner.demand import as_table
+from tandem.planner.cells import NO_CELLS, Cells
 from tandem.planner.memory import from_json, to_json
 from tandem.planner.model import Memory
-from tandem.planner.observation import Cells, LengthCounts
+from tandem.planner.observation import LengthCounts
 from tandem.planner.sketch import (
     HALF_LIFE_S,
     MATTERS,
     MOST_FRESH,
     MOST_PROMPTS,
-    as_cells,
     learnt,
 )
-
-NONE: Cells = ()
 
 
 def after(memory: Memory, requests: float, *, at: int = 1000, for_s: float = 5.0) -> Memory:
     """One more interval, with so many requests of a length, that would wait half a minute."""
-    ended, prompts = (LengthCounts(cells=((at, 0, output, requests),)) for output in (200, 1))
+    ended, prompts = (
+        LengthCounts(cells=Cells.of((at, 0, output, requests))) for output in (200, 1)
+    )
     return learnt(memory, ended, prompts, for_s, 30.0)
-
-
-def weight(cells: Cells) -> float:
-    return sum(cell[3] for cell in cells)
 
 
 def test_the_first_requests_count_at_once() -> None:
     memory = after(Memory(), 10.0)
-    assert memory.cells == ((1000, 0, 200, 10.0),)
-    assert memory.prompts == ((1000, 0, 1, 10.0),)
+    assert memory.cells == Cells.of((1000, 0, 200, 10.0))
+    assert memory.prompts == Cells.of((1000, 0, 1, 10.0))
     assert not memory.fresh
 
 
@@ -45,13 +40,13 @@ def test_what_is_little_beside_what_is_known_waits_and_then_counts_with_the_time
         memory = after(memory, 10.0)
         assert memory.cells is known.cells, "so that what hangs on it stands"
     memory = after(memory, 10.0)
-    assert weight(memory.cells) == pytest.approx(1000 * 0.5 ** (30 / HALF_LIFE_S) + 60)
-    assert (memory.fresh, memory.fresh_prompts, memory.waited_s) == (NONE, NONE, 0.0)
+    assert memory.cells.requests == pytest.approx(1000 * 0.5 ** (30 / HALF_LIFE_S) + 60)
+    assert (memory.fresh, memory.fresh_prompts, memory.waited_s) == (NO_CELLS, NO_CELLS, 0.0)
 
 
 def test_what_is_much_beside_what_is_known_counts_at_once() -> None:
     memory = after(after(Memory(), 1000.0), 1000 * MATTERS + 1)
-    assert weight(memory.cells) > 1000
+    assert memory.cells.requests > 1000
     assert not memory.fresh
 
 
@@ -60,7 +55,7 @@ def test_what_waits_survives_a_restart() -> None:
     stored, why = from_json(to_json(memory))
     assert not why
     assert (stored.fresh, stored.fresh_prompts, stored.waited_s) == (
-        ((1000, 0, 200, 10.0),), ((1000, 0, 1, 10.0),), 5.0,
+        Cells.of((1000, 0, 200, 10.0)), Cells.of((1000, 0, 1, 10.0)), 5.0,
     )  # fmt: skip
 
 
@@ -71,15 +66,10 @@ lengths = st.tuples(st.integers(1, 10**6), st.integers(0, 10**6), st.integers(1,
 def test_no_request_is_lost_however_many_lengths_there_are(
     looks: list[list[tuple[int, int, int]]],
 ) -> None:
-    memory = Memory(cells=((5, 0, 5, 1e6),), prompts=((5, 0, 1, 1e6),))
+    memory = Memory(cells=Cells.of((5, 0, 5, 1e6)), prompts=Cells.of((5, 0, 1, 1e6)))
     for look in looks:
-        counts = LengthCounts(cells=tuple((*row, 1.0) for row in look))
+        counts = LengthCounts(cells=Cells.of(*((*row, 1.0) for row in look)))
         memory = learnt(memory, counts, counts, 5.0, 30.0)
         assert len(memory.fresh) <= MOST_FRESH
         assert len(memory.fresh_prompts) <= MOST_PROMPTS
-    assert weight(memory.fresh) == pytest.approx(sum(map(len, looks)))
-
-
-def test_cells_and_tables_are_the_same_both_ways() -> None:
-    cells = ((5, 0, 5, 1.5), (7, 1, 9, 2.0))
-    assert as_cells(as_table(cells)) == cells
+    assert memory.fresh.requests == pytest.approx(sum(map(len, looks)))

@@ -11,6 +11,7 @@ from tandem.api.role import Role
 from tandem.errors import InvalidInputError
 from tandem.perf.engine_profile import EngineProfile
 from tandem.planner import switches
+from tandem.planner.cells import Cells
 from tandem.planner.check import check
 from tandem.planner.limits import limited
 from tandem.planner.model import Memory
@@ -155,7 +156,7 @@ def test_where_pods_keep_their_roles_one_is_stopped_and_one_started() -> None:
     memory = Memory(
         started_s=0.0,
         rates=tuple((30.0 * i, 30.0, 600.0) for i in range(1, 60)),
-        cells=((1000, 0, 2000, 500.0),),
+        cells=Cells.of((1000, 0, 2000, 500.0)),
     )
     settings: dict[str, Any] = {
         "policy": "pd-serve",

@@ -11,6 +11,7 @@ from tests.planner.builders import D, P, pair, spec
 
 from tandem.planner import transfers
 from tandem.planner.calibration import calibrated, observed
+from tandem.planner.cells import Cells
 from tandem.planner.demand import Demand, from_requests
 from tandem.planner.memory import from_json, to_json
 from tandem.planner.model import Memory, Plan
@@ -33,7 +34,7 @@ from tandem.traces.request import TraceRequest
 
 SPEC = spec()
 PROFILE = SPEC.roles[D].profile
-CELLS = ((1000, 0, 1, 8.0), (4000, 0, 1, 2.0))
+CELLS = Cells.of((1000, 0, 1, 8.0), (4000, 0, 1, 2.0))
 MEAN_BYTES = 1600 * PROFILE.kv.bytes_per_token
 INTERVAL_S, DECODES = 5.0, 4
 
@@ -130,7 +131,7 @@ def test_a_look_of_nothing_but_poison_moves_nothing(
     reading: Figure, count: float, tokens: int
 ) -> None:
     before = learnt(1.3)
-    cells = LengthCounts(cells=((tokens, 0, 1, count), (0, 0, tokens, 1.0)))
+    cells = LengthCounts(cells=Cells.of((tokens, 0, 1, count), (0, 0, tokens, 1.0)))
     poison = look(1.0, at_s=900.0, transfer_s=reading, arrivals=reading, prompts=cells)
 
     assert bandwidth(observed(poison, before, SPEC)) == bandwidth(before)
@@ -140,7 +141,7 @@ def test_a_look_of_nothing_but_poison_moves_nothing(
 def test_prompts_that_are_none_leave_a_bandwidth_that_could_be(
     tokens: int, count: float, pods: int
 ) -> None:
-    seen = look(1.0, prompts=LengthCounts(cells=((tokens, 0, 1, count),)))
+    seen = look(1.0, prompts=LengthCounts(cells=Cells.of((tokens, 0, 1, count))))
     seen = replace(seen, pods={D: PodCounts(desired=pods, ready=pods)})
 
     assert 0.2 <= bandwidth(observed(seen, learnt(1.3), SPEC)) <= 5.0

@@ -11,6 +11,7 @@ from tests.fakes.simulated import ROUND, requests, scenario, scripted, with_kv
 
 from tandem.api.role import Role
 from tandem.perf.engine_profile import KvCache
+from tandem.planner.cells import Cells
 from tandem.planner.lengths import representative
 from tandem.planner.observation import LengthCounts, Missing, Observation
 from tandem.planner.spec import RoleSpec
@@ -156,7 +157,7 @@ def test_what_was_cached_is_told_of_each_request_and_to_the_planner() -> None:
     lengths = seen[0].traffic.lengths
     assert isinstance(lengths, LengthCounts)
     inputs, cached = representative(96), representative(64)
-    assert lengths.cells == ((inputs, 0, 2, 1.0), (inputs, cached, 2, 1.0))
+    assert lengths.cells == Cells.of((inputs, 0, 2, 1.0), (inputs, cached, 2, 1.0))
 
 
 def test_a_prompt_goes_where_its_prefix_is() -> None:

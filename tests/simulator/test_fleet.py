@@ -6,7 +6,7 @@ import pytest
 from tests.fakes.simulated import ROUND, requests, scenario
 
 from tandem.api.role import Role
-from tandem.cluster.ports import PodPhase
+from tandem.cluster.pod import PodPhase
 from tandem.perf.sequence import Sequence
 from tandem.planner.observation import PodCounts
 from tandem.planner.spec import RoleSpec

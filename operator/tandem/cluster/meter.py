@@ -10,7 +10,7 @@ from tandem.api.role import Role
 from tandem.cluster import series
 from tandem.cluster.engine_counts import EngineCounts
 from tandem.cluster.growth import COUNTS, SUMS, GatewayCounts, Growth, Look, finite
-from tandem.cluster.ports import Pod, PodPhase
+from tandem.cluster.pod import Pod, PodPhase
 from tandem.planner.observation import Figure, LengthCounts, Missing, Reading, Traffic
 
 NO_PROMPTS = Missing("no gateway has counted a prompt")

@@ -12,7 +12,7 @@ from tandem.api.role import Role
 from tandem.cluster import promql
 from tandem.cluster.growth import Look
 from tandem.cluster.meter import Meter, ready
-from tandem.cluster.ports import Pod
+from tandem.cluster.pod import Pod
 from tandem.cluster.prometheus_http import Connection, not_understood
 from tandem.cluster.promql import Answer, FleetLook
 from tandem.planner.observation import Missing, Traffic

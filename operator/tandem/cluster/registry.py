@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tandem.api.role import Role
-from tandem.cluster.ports import Pod, PodPhase
+from tandem.cluster.pod import Pod, PodPhase
 
 
 def write(path: Path, pods: Sequence[Pod]) -> None:

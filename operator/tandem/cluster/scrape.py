@@ -14,7 +14,7 @@ from tandem.api.role import Role
 from tandem.cluster.exposition import samples
 from tandem.cluster.growth import GATEWAY, Look
 from tandem.cluster.meter import Meter, ready
-from tandem.cluster.ports import Pod
+from tandem.cluster.pod import Pod
 from tandem.planner.observation import Missing, Traffic
 
 _TIMEOUT_S = 2.0  # of one scrape

@@ -26,14 +26,11 @@ def of(seen: Observation, memory: Memory) -> InputsStatus:
 
 def mean_lengths(memory: Memory) -> tuple[float, float, float] | None:
     """Means of input, cached and output tokens; None before a request ended."""
-    total = sum(cell[3] for cell in memory.cells)
+    total = memory.cells.requests
     if total <= 0:
         return None
-    return (
-        sum(cell[0] * cell[3] for cell in memory.cells) / total,
-        sum(cell[1] * cell[3] for cell in memory.cells) / total,
-        sum(cell[2] * cell[3] for cell in memory.cells) / total,
-    )
+    inputs, cached, outputs = memory.cells.tokens()
+    return inputs / total, cached / total, outputs / total
 
 
 def output_tokens_per_hour(memory: Memory) -> float | None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tandem.api.role import Role
-from tandem.cluster.ports import Cluster, MetricsSource, Pod, PodPhase
+from tandem.cluster.pod import Pod, PodPhase
+from tandem.cluster.ports import Cluster, MetricsSource
 from tandem.controller.chronicle import Chronicle
 from tandem.planner.model import Memory, Plan
 from tandem.planner.observation import Observation, PodCounts, Traffic

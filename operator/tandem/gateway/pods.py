@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tandem.api.role import Role
 from tandem.cluster import registry
-from tandem.cluster.ports import Pod, PodPhase
+from tandem.cluster.pod import Pod, PodPhase
 from tandem.gateway.pairing import lack
 from tandem.routing.model import RoutePod
 

@@ -13,10 +13,11 @@ Source: this project, docs/decisions/0015.
 
 import numpy as np
 
-from tandem.planner.demand import Floats, LengthMix, coarsened, from_cells, mix, table_of
+from tandem.planner.cells import Cells
+from tandem.planner.demand import Floats, LengthMix, coarsened, from_cells, mix
 from tandem.planner.identity import by_identity
 from tandem.planner.model import Memory
-from tandem.planner.observation import Cells, LengthCounts, Missing, Traffic
+from tandem.planner.observation import LengthCounts, Missing, Traffic
 
 STRATA = 2.0  # a doubling
 ANSWERS = np.array([0.1, 0.35, 0.65, 0.9])  # quantiles that stand for all answers
@@ -46,7 +47,7 @@ def prompt_tokens(table: Floats, more_queued: float, known: Cells) -> float:
 def _lengths(cells: Cells, prompts: Cells) -> LengthMix | None:
     if not prompts:
         return from_cells(cells)
-    ended, came = (rows[rows[:, 3] > 0] for rows in (table_of(cells), table_of(prompts)))
+    ended, came = (rows[rows[:, 3] > 0] for rows in (cells.table, prompts.table))
     if not len(ended) or not len(came):
         return from_cells(cells)
     return mix(*coarsened(_as_they_come(ended, came)).T)
@@ -88,7 +89,7 @@ def _uncached(table: Floats) -> float:
 
 @by_identity
 def _uncached_of(prompts: Cells) -> float:
-    return _uncached(table_of(prompts))
+    return _uncached(prompts.table)
 
 
 def _weighed_tokens(table: Floats) -> tuple[float, float]:

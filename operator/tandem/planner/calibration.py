@@ -28,9 +28,10 @@ import numpy as np
 from tandem.api.role import Role
 from tandem.perf.engine_profile import DecodeCost, EngineProfile, PrefillCost
 from tandem.planner import arriving, ratio, terms, transfers
+from tandem.planner.cells import NO_CELLS, Cells
 from tandem.planner.demand import Floats
 from tandem.planner.model import Memory, Sums, Terms
-from tandem.planner.observation import Cells, Figure, Missing, Observation
+from tandem.planner.observation import Figure, Missing, Observation
 from tandem.planner.queueing import prefill
 from tandem.planner.readings import MOST_INTERVAL_S, MOST_REQUESTS, MOST_SHARE, usable
 from tandem.planner.sketch import believed
@@ -126,8 +127,8 @@ def _of_these_engines(memory: Memory, observation: Observation, spec: FleetSpec)
         links=links,
         cells=memory.cells if is_same[ALL] else _lightened(memory.cells),
         prompts=memory.prompts if is_same[ALL] else _lightened(memory.prompts),
-        fresh=memory.fresh if is_same[ALL] else (),
-        fresh_prompts=memory.fresh_prompts if is_same[ALL] else (),
+        fresh=memory.fresh if is_same[ALL] else NO_CELLS,
+        fresh_prompts=memory.fresh_prompts if is_same[ALL] else NO_CELLS,
     )
 
 
@@ -140,8 +141,7 @@ def _known_as(profile: EngineProfile) -> str:
 
 
 def _lightened(cells: Cells) -> Cells:
-    by = min(1.0, LIGHT_LENGTHS / max(sum(cell[3] for cell in cells), 1e-9))
-    return tuple((*cell[:3], cell[3] * by) for cell in cells)
+    return cells.times(min(1.0, LIGHT_LENGTHS / max(cells.requests, 1e-9)))
 
 
 def _true_s(observation: Observation) -> float | None:

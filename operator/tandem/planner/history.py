@@ -16,9 +16,9 @@ class History:
 
     def __init__(self, times: Floats, seen: NDArray[np.complex128]) -> None:
         self._times, self._seen = times, seen
-        self._rates: dict[
-            tuple[int, float], tuple[Floats, Floats]
-        ] = {}  # ends are kept, not their ids alone
+        # What was told already, by ids of times, which are kept so that no others get their place.
+        self._until: dict[tuple[int, float], tuple[Floats, NDArray[np.complex128]]] = {}
+        self._rates: dict[tuple[int, float, float], Floats] = {}
         self.start_s, self.end_s = float(times[0]), float(times[-1])
         self.span_s = self.end_s - self.start_s
 
@@ -37,19 +37,25 @@ class History:
         """The same with time running back: what came last came first, at times below zero."""
         return History(-self._times[::-1], self._seen[-1] - self._seen[::-1])
 
-    def rates_rps(self, ends_s: Floats, window_s: float) -> Floats:
-        """The rate over the window before each time; NaN where too little of it was watched.
+    def rates_rps(self, at_s: Floats, window_s: float, ago_s: float = 0.0) -> Floats:
+        """The rate over a window that ended so long before each time; NaN where too little was watched.
 
         Predictors ask for the same: what was told of the same times is kept, and neither may be changed.
         """
-        key = id(ends_s), window_s
+        key = id(at_s), window_s, ago_s
         if key not in self._rates:
-            self._rates[key] = ends_s, self._rates_rps(ends_s, window_s)
-        return self._rates[key][1]
+            self._rates[key] = self._rates_rps(at_s, window_s, ago_s)
+        return self._rates[key]
 
-    def _rates_rps(self, ends_s: Floats, window_s: float) -> Floats:
-        seen = np.interp(ends_s, self._times, self._seen)
-        seen = seen - np.interp(ends_s - window_s, self._times, self._seen)
+    def _rates_rps(self, at_s: Floats, window_s: float, ago_s: float) -> Floats:
+        seen = self._seen_until(at_s, ago_s) - self._seen_until(at_s, ago_s + window_s)
         enough = seen.imag > LEAST_COVER * min(window_s, max(self.span_s, 1e-9))
-        rates: Floats = np.full(len(ends_s), np.nan)
+        rates: Floats = np.full(len(at_s), np.nan)
         return np.divide(seen.real, seen.imag, out=rates, where=enough)
+
+    def _seen_until(self, at_s: Floats, ago_s: float) -> NDArray[np.complex128]:
+        """The sum until so long before each time."""
+        key = id(at_s), ago_s
+        if key not in self._until:
+            self._until[key] = at_s, np.interp(at_s - ago_s, self._times, self._seen)
+        return self._until[key][1]

@@ -63,7 +63,7 @@ def lengths(mix: LengthMix, memory: Memory | None = None) -> Lengths:
         output_mean=_told(mix.mean_output),
         input_p95=_told(weighted_quantile(mix.input_tokens, mix.weights, TAIL)),
         output_p95=_told(weighted_quantile(mix.output_tokens, mix.weights, TAIL)),
-        requests=None if memory is None else figures(sum(cell[3] for cell in memory.cells)),
+        requests=None if memory is None else figures(memory.cells.requests),
     )
 
 

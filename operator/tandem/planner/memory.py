@@ -15,9 +15,10 @@ from typing import Any
 
 from tandem.api.role import Role
 from tandem.planner import arriving, sketch
+from tandem.planner.cells import Cells
 from tandem.planner.demand import Floats
 from tandem.planner.model import Memory, Sums, Terms
-from tandem.planner.observation import Cells, Missing, Observation
+from tandem.planner.observation import Missing, Observation
 from tandem.planner.readings import (
     MOST_DISPERSION,
     MOST_INTERVAL_S,
@@ -173,7 +174,7 @@ def _rounded(cells: Cells) -> list[list[float]]:
 
 def _read_cells(stored: Iterable[Iterable[Any]]) -> Cells:
     rows = (_row(cell, 4) for cell in stored)
-    return tuple((int(row[0]), int(row[1]), int(row[2]), row[3]) for row in rows)
+    return Cells.of(*((int(row[0]), int(row[1]), int(row[2]), row[3]) for row in rows))
 
 
 def _terms(row: tuple[float, ...]) -> Terms:

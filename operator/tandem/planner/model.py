@@ -6,7 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from tandem.api.role import Role
-from tandem.planner.observation import Cells
+from tandem.planner.cells import NO_CELLS, Cells
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
 
@@ -125,10 +125,10 @@ class Memory:
 
     started_s: float | None = None
     rates: tuple[tuple[float, float, float], ...] = ()
-    cells: Cells = ()
-    prompts: Cells = ()
-    fresh: Cells = ()
-    fresh_prompts: Cells = ()
+    cells: Cells = NO_CELLS
+    prompts: Cells = NO_CELLS
+    fresh: Cells = NO_CELLS
+    fresh_prompts: Cells = NO_CELLS
     waited_s: float = 0.0
     work: tuple[tuple[float, float, float], ...] = ()
     dispersion: float = 1.0

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tandem.api.role import Role
+from tandem.planner.cells import NO_CELLS, Cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,6 @@ class Missing:
 
 Reading = Figure | Missing
 NEVER_READ = Missing("never read")
-Cells = tuple[tuple[int, int, int, float], ...]  # input, cached and output tokens, and how many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +38,12 @@ class LengthCounts:
     Lengths are those of the bucket's representative (`planner.lengths`), not of single requests.
     """
 
-    cells: Cells = ()
+    cells: Cells = NO_CELLS
 
     @classmethod
     def of(cls, counts: Mapping[tuple[int, int, int], float]) -> "LengthCounts":
         """Of how many requests had each of some lengths."""
-        return cls(cells=tuple((*cell, float(count)) for cell, count in sorted(counts.items())))
+        return cls(cells=Cells.of(*((*cell, count) for cell, count in sorted(counts.items()))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

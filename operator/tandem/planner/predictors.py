@@ -5,7 +5,7 @@ because counts of a Poisson stream then have the same spread, ½/√window, at a
 differences of logarithms explode after idle minutes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, sqrt
 
@@ -63,15 +63,19 @@ def season(history: History, at_s: Floats, terms: Terms) -> Floats:
     """
     if not terms.period_s:
         return np.full_like(at_s, np.nan)
-    half_s = terms.lead_s / 2
-    middles_s = at_s + terms.lead_s - terms.period_s
-    sooner, later = (history.rates_rps(of, half_s) for of in (middles_s, middles_s + half_s))
+    half_s, ago_s = terms.lead_s / 2, terms.period_s - terms.lead_s
+    sooner, later = (history.rates_rps(at_s, half_s, ago_s=of) for of in (ago_s, ago_s - half_s))
     told = np.sqrt(np.fmax(sooner, later))
-    known: Floats = np.where(middles_s - half_s >= history.start_s, told, np.nan)
+    known: Floats = np.where(at_s - ago_s - half_s >= history.start_s, told, np.nan)
     return known
 
 
-PREDICTORS: tuple[Predictor, ...] = (level, trend, long_trend, season)
+PREDICTORS: tuple[Predictor, ...] = (level, trend, long_trend, season)  # season last
+
+
+def telling(terms: Terms) -> Sequence[tuple[int, Predictor]]:
+    """Those that can know something, and their places."""
+    return tuple(enumerate(PREDICTORS if terms.period_s else PREDICTORS[:-1]))
 
 
 def period_s(history: History, step_s: float, least_s: float) -> float:
@@ -83,7 +87,7 @@ def period_s(history: History, step_s: float, least_s: float) -> float:
     ends_s = np.arange(history.end_s, history.start_s + step_s / 2, -step_s)
     if len(ends_s) < LEAST_LOOKS:
         return 0.0
-    alike = _likeness(np.sqrt(np.nan_to_num(history.rates_rps(ends_s, step_s))))
+    alike = _likeness(np.sqrt(np.fmax(history.rates_rps(ends_s, step_s), 0.0)))
     below = np.flatnonzero(alike < 0)
     first = max(ceil(least_s / step_s), int(below[0])) if len(below) else len(alike)
     if first >= len(alike):
@@ -115,7 +119,7 @@ def _trend(history: History, at_s: Floats, terms: Terms, window_s: float) -> Flo
     if half_s < terms.lead_s / LEAST_WATCH:
         return roots
     newer = np.sqrt(history.rates_rps(at_s, half_s))
-    older = np.sqrt(history.rates_rps(at_s - half_s, half_s))
+    older = np.sqrt(history.rates_rps(at_s, half_s, ago_s=half_s))
     slope = (newer - older) / half_s
     doubt = SURE * sqrt(terms.dispersion / (2 * half_s)) / half_s
     sure = np.sign(slope) * np.maximum(np.abs(slope) - doubt, 0.0)

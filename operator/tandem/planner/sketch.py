@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tandem.planner import demand
+from tandem.planner.cells import NO_CELLS, Cells
 from tandem.planner.demand import Floats
 from tandem.planner.identity import by_identity
 from tandem.planner.model import Memory
-from tandem.planner.observation import Cells, LengthCounts, Missing
+from tandem.planner.observation import LengthCounts, Missing
 from tandem.planner.readings import MOST_LENGTH, MOST_REQUESTS
 
 HALF_LIFE_S = 600.0  # long enough for a mix, short enough for a new prompt template
@@ -28,12 +29,9 @@ MATTERS = 0.1  # new requests of those known
 @by_identity
 def believed(lengths: LengthCounts | Missing) -> Floats:
     """Rows (input, cached, output, requests) that can be; none where nobody tells."""
-    if isinstance(lengths, Missing):
-        return np.empty((0, 4))
-    table = demand.as_table(lengths.cells)
-    possible: Floats = table[plausible(table)]
-    possible.flags.writeable = False
-    return possible
+    table = NO_CELLS.table if isinstance(lengths, Missing) else lengths.cells.table
+    possible = plausible(table)
+    return table if possible.all() else table[possible]
 
 
 def plausible(table: Floats) -> NDArray[np.bool_]:
@@ -50,8 +48,7 @@ def learnt(
     merge_s: float,
 ) -> Memory:
     """With the requests that ended and the prompts that were prefilled in one more interval."""
-    fresh = (*memory.fresh, *_believed_cells(ended))
-    fresh_prompts = (*memory.fresh_prompts, *_believed_cells(prompts))
+    fresh, fresh_prompts = _with(memory.fresh, ended), _with(memory.fresh_prompts, prompts)
     waited_s = memory.waited_s + interval_s
     if waited_s < merge_s and not _matters(fresh, fresh_prompts, memory):
         return replace(
@@ -64,48 +61,37 @@ def learnt(
         memory,
         cells=_merged(memory.cells, fresh, waited_s, MOST_CELLS),
         prompts=_merged(memory.prompts, fresh_prompts, waited_s, MOST_PROMPTS),
-        fresh=(),
-        fresh_prompts=(),
+        fresh=NO_CELLS,
+        fresh_prompts=NO_CELLS,
         waited_s=0.0,
     )
 
 
-def _believed_cells(lengths: LengthCounts | Missing) -> Cells:
-    """The same as cells, which are at hand where nothing is left out, as nearly always."""
-    table = believed(lengths)
-    if isinstance(lengths, LengthCounts) and len(table) == len(lengths.cells):
-        return lengths.cells
-    return as_cells(table)
+def whole(table: Floats) -> Cells:
+    """Rows of whole lengths; the table is written into."""
+    np.round(table[:, :3], out=table[:, :3])
+    return Cells(table)
 
 
-def as_cells(table: Floats) -> Cells:
-    """Rows as tuples of whole lengths."""
-    columns = (*np.round(table[:, :3]).astype(np.int64).T.tolist(), table[:, 3].tolist())
-    return tuple(zip(*columns, strict=True))
+def _with(known: Cells, more: LengthCounts | Missing) -> Cells:
+    return Cells(np.concatenate([known.table, believed(more)]))
 
 
 def _matters(fresh: Cells, fresh_prompts: Cells, memory: Memory) -> bool:
     pairs = (fresh, memory.cells), (fresh_prompts, memory.prompts)
-    return any(_requests(new) > MATTERS * _known(known) for new, known in pairs)
-
-
-def _requests(cells: Cells) -> float:
-    return sum(cell[3] for cell in cells)
-
-
-_known = by_identity(_requests)  # of what stands for many looks
+    return any(new.requests > MATTERS * known.requests for new, known in pairs)
 
 
 def _merged(cells: Cells, fresh: Cells, waited_s: float, most: int) -> Cells:
     """Counts of before, decayed, and those that are new."""
-    before = demand.table_of(cells).copy()
+    before = cells.table.copy()
     before[:, 3] *= 0.5 ** (waited_s / HALF_LIFE_S)
     kept = before[before[:, 3] >= LEAST_WEIGHT]
-    return as_cells(_summed(np.concatenate([kept, demand.as_table(fresh)]), most))
+    return whole(_summed(np.concatenate([kept, fresh.table]), most))
 
 
 def _few(cells: Cells, most: int) -> Cells:
-    return cells if len(cells) <= most else as_cells(_summed(demand.as_table(cells), most))
+    return cells if len(cells) <= most else whole(_summed(cells.table, most))
 
 
 def _summed(table: Floats, most: int) -> Floats:

@@ -13,14 +13,15 @@ from math import ceil
 import numpy as np
 
 from tandem.api.role import Role
+from tandem.planner.cells import Cells
 from tandem.planner.demand import Demand, LengthMix
 from tandem.planner.model import Memory, Plan
-from tandem.planner.observation import Cells, Figure, LengthCounts, Observation, PodCounts, Traffic
+from tandem.planner.observation import Figure, LengthCounts, Observation, PodCounts, Traffic
 from tandem.planner.plan import plan
 from tandem.planner.policies import velocity
 from tandem.planner.queueing import decode, prefill
 from tandem.planner.region import Pair
-from tandem.planner.sketch import as_cells
+from tandem.planner.sketch import whole
 from tandem.planner.spec import OWN_PACE, FleetSpec
 
 LOOK_S = 15.0
@@ -166,7 +167,7 @@ def _later(queues: _Queues, demand: Demand, spec: FleetSpec, pods: Pair) -> _Que
 
 def _cells(lengths: LengthMix, requests: float) -> Cells:
     columns = (lengths.input_tokens, lengths.cached_tokens, lengths.output_tokens)
-    return as_cells(np.column_stack([*columns, requests * lengths.weights]))
+    return whole(np.column_stack([*columns, requests * lengths.weights]))
 
 
 def _reasons(decided: Plan) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ that dies is started anew.
 from collections.abc import Callable, Mapping
 
 from tandem.api.role import Role
-from tandem.cluster.ports import PodPhase
+from tandem.cluster.pod import PodPhase
 from tandem.planner.observation import PodCounts
 from tandem.simulator.clock import Clock
 from tandem.simulator.ledger import Ledger, PodsThen

@@ -9,7 +9,7 @@ dies, those of whom no token came yet begin again; the others fail.
 from collections.abc import Callable, Iterable
 
 from tandem.api.role import Role
-from tandem.cluster.ports import PodPhase
+from tandem.cluster.pod import PodPhase
 from tandem.perf.sequence import Sequence
 from tandem.routing.model import RoutePod, RouteRequest
 from tandem.routing.router import Router

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tandem.api.role import Role
-from tandem.cluster.ports import PodPhase
+from tandem.cluster.pod import PodPhase
 from tandem.perf.engine import Engine
 from tandem.perf.engine_profile import EngineProfile
 from tandem.perf.prefixes import PrefixCache

@@ -11,7 +11,7 @@ from tandem.cluster.kubernetes.apply import apply_deployment
 from tandem.cluster.kubernetes.fleet import Drift, KubernetesFleet
 from tandem.cluster.kubernetes.labels import DELETION_COST
 from tandem.cluster.kubernetes.seen import Seen
-from tandem.cluster.ports import PodPhase
+from tandem.cluster.pod import PodPhase
 from tandem.errors import TandemError
 
 OLD, NEW = "aaaa0001", "bbbb0002"

@@ -5,7 +5,7 @@ from tests.cluster.kubernetes import bodies
 
 from tandem.api.role import Role
 from tandem.cluster.kubernetes.pods import is_engine, is_gone, pod, trouble
-from tandem.cluster.ports import PodPhase
+from tandem.cluster.pod import PodPhase
 
 CREATED_S, READY_S = 1795168800.0, 1795168860.0  # 2026-11-20, 10:00 and 10:01
 

@@ -6,7 +6,7 @@ from tests.cluster.kubernetes import bodies
 from tandem.api.role import Role
 from tandem.cluster.kubernetes.rollout import current, may_retire, older
 from tandem.cluster.kubernetes.victims import costs
-from tandem.cluster.ports import Pod, PodPhase
+from tandem.cluster.pod import Pod, PodPhase
 
 OLD, NEW = "old", "new"
 

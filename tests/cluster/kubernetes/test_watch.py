@@ -9,7 +9,7 @@ from tests.fakes.watch_server import WatchServer, engine_pod, serving
 
 from tandem.cluster.kubernetes.watch import Patience, PodWatch, follow, selector
 from tandem.cluster.kubernetes.watch_connection import WatchConnection
-from tandem.cluster.ports import Pod, PodPhase
+from tandem.cluster.pod import Pod, PodPhase
 
 QUICK = Patience(watch_s=2, silence_s=3, pause_s=0.01, longest_pause_s=0.02, calm_s=0.5)
 

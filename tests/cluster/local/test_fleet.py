@@ -11,7 +11,7 @@ from tandem.api.role import Role
 from tandem.cluster import registry
 from tandem.cluster.local.engines import Launch
 from tandem.cluster.local.fleet import LocalCluster
-from tandem.cluster.ports import Pod, PodPhase
+from tandem.cluster.pod import Pod, PodPhase
 
 SMALL_ENGINE = Path(__file__).parents[2] / "fakes" / "small_engine.py"
 PATIENCE_S = 15.0

@@ -3,12 +3,13 @@
 import pytest
 from tests.planner.builders import D, P, counts, observation, pair, spec
 
+from tandem.planner.cells import Cells
 from tandem.planner.model import Memory
 from tandem.planner.observation import Figure, Missing
 from tandem.planner.policies import aibrix_apa
 from tandem.planner.policies.aibrix_apa import Pace, scaled
 
-MEMORY = Memory(cells=((1000, 0, 200, 500.0),))
+MEMORY = Memory(cells=Cells.of((1000, 0, 200, 500.0)))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from tests.planner.builders import ENGINE, D, P, counts, observation, pair, spec
 
 from tandem.perf.engine_profile import PrefillCost
+from tandem.planner.cells import Cells
 from tandem.planner.model import Memory
 from tandem.planner.observation import Figure
 from tandem.planner.policies import blitzscale
@@ -14,7 +15,7 @@ from tandem.planner.policies.blitzscale import DECODE, PREFILL, Band, moved
 TWO_GPUS = replace(
     ENGINE, prefill=PrefillCost(a_s=0.0, b_s_per_token=1 / 12_000, c_s_per_token2=0.0)
 )
-MEMORY = Memory(cells=((1000, 0, 200, 500.0),))
+MEMORY = Memory(cells=Cells.of((1000, 0, 200, 500.0)))
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from tests.planner.builders import D, P, counts, observation, pair, spec
 
+from tandem.planner.cells import Cells
 from tandem.planner.model import Memory
 from tandem.planner.observation import Figure, PodCounts
 from tandem.planner.policies import chiron
 
-MEMORY = Memory(cells=((1000, 0, 200, 500.0),))
+MEMORY = Memory(cells=Cells.of((1000, 0, 200, 500.0)))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.planner.builders import D, P, counts, observation, spec
 
+from tandem.planner.cells import Cells
 from tandem.planner.demand import from_means
 from tandem.planner.model import Memory
 from tandem.planner.policies import distserve
@@ -37,7 +38,7 @@ def test_the_goodput_is_where_the_curve_meets_the_target(service_s: float, slack
 def test_replicas_are_the_rate_over_the_goodput_of_one() -> None:
     """100 ms prompts, TTFT 1 s: w = 0.9, g_P = 1.8/(0.1·1.9) = 9.47. 30 requests/s: 3.17."""
     asked = spec(ttft_s=1.0, tpot_s=0.03)
-    memory = Memory(rates=((300.0, 300.0, 9000.0),), cells=((1000, 0, 200, 1.0),))
+    memory = Memory(rates=((300.0, 300.0, 9000.0),), cells=Cells.of((1000, 0, 200, 1.0)))
 
     goodput = distserve.goodput_rps(from_means(1000, 200), asked)
     wishes = distserve.decide(observation(300.0), memory, asked).wishes

@@ -9,6 +9,7 @@ import pytest
 from tests.planner.builders import ENGINE, counts, observation, spec
 
 from tandem.perf.engine_profile import DecodeCost, KvCache, PrefillCost
+from tandem.planner.cells import Cells
 from tandem.planner.demand import from_means
 from tandem.planner.model import Memory
 from tandem.planner.policies import dopd, dopd_code
@@ -23,7 +24,7 @@ ASKED = spec(profile=ITS_OWN)
 
 
 def memory(rate_rps: float) -> Memory:
-    return Memory(rates=((180.0, 180.0, 180 * rate_rps),), cells=((3000, 0, 150, 1.0),))
+    return Memory(rates=((180.0, 180.0, 180 * rate_rps),), cells=Cells.of((3000, 0, 150, 1.0)))
 
 
 def test_the_ratio() -> None:

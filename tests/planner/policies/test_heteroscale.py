@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.planner.builders import D, P, counts, observation, pair, spec
 
+from tandem.planner.cells import Cells
 from tandem.planner.model import Memory
 from tandem.planner.observation import Figure
 from tandem.planner.policies import heteroscale, state
@@ -23,7 +24,7 @@ def proposal(
     **traffic: Any,
 ) -> Proposal:
     known = state.facts(curve=Curve(tokens_per_s=TPS, ratio=ratio))
-    memory = Memory(cells=((1000, 0, 200, 500.0),), facts=known if facts is None else facts)
+    memory = Memory(cells=Cells.of((1000, 0, 200, 500.0)), facts=known if facts is None else facts)
     made = {"output_tokens": Figure(5.0 * tokens_per_s), **traffic}
     seen = observation(100.0, pods=pair(*pods), **made)
     return heteroscale.decide(seen, memory, spec(parameters={"target": 0.8}))
@@ -80,9 +81,9 @@ def test_the_guard_waits_for_what_it_asked_for() -> None:
 
 def test_lengths_that_drift_do_not_move_the_ratio() -> None:
     """What fails: prompts ten times as long get no more prefill."""
-    asked, memory = spec(), Memory(cells=((1000, 0, 200, 500.0),))
+    asked, memory = spec(), Memory(cells=Cells.of((1000, 0, 200, 500.0)))
     before = heteroscale.decide(observation(5.0), memory, asked)
-    drifted = replace(memory, cells=((10_000, 0, 200, 500.0),), facts=before.facts)
+    drifted = replace(memory, cells=Cells.of((10_000, 0, 200, 500.0)), facts=before.facts)
     after = heteroscale.decide(observation(10.0), drifted, asked)
 
     assert after.wishes == before.wishes
@@ -91,8 +92,12 @@ def test_lengths_that_drift_do_not_move_the_ratio() -> None:
 
 def test_the_curve_is_made_once_enough_requests_have_ended() -> None:
     asked = spec()
-    early = heteroscale.decide(observation(5.0), Memory(cells=((1000, 0, 200, 99.0),)), asked)
-    later = heteroscale.decide(observation(5.0), Memory(cells=((1000, 0, 200, 100.0),)), asked)
+    early = heteroscale.decide(
+        observation(5.0), Memory(cells=Cells.of((1000, 0, 200, 99.0))), asked
+    )
+    later = heteroscale.decide(
+        observation(5.0), Memory(cells=Cells.of((1000, 0, 200, 100.0))), asked
+    )
 
     assert "curve.ratio" not in early.facts
     assert later.facts["curve.ratio"] > 0
@@ -100,7 +105,7 @@ def test_the_curve_is_made_once_enough_requests_have_ended() -> None:
 
 def test_tokens_of_what_ended_stand_for_those_that_engines_do_not_tell() -> None:
     seen = observation(5.0, rate_rps=20.0, lengths=(1000, 0, 200))
-    told = heteroscale.decide(seen, Memory(cells=((1000, 0, 200, 500.0),)), spec())
+    told = heteroscale.decide(seen, Memory(cells=Cells.of((1000, 0, 200, 500.0))), spec())
 
     assert told.facts["signal.tokens_per_s"] == pytest.approx(4000.0)
 

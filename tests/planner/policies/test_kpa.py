@@ -6,6 +6,7 @@ import pytest
 from tests.planner.builders import D, P, observation, spec
 
 from tandem.planner import memory as memories
+from tandem.planner.cells import Cells
 from tandem.planner.model import Memory
 from tandem.planner.observation import Figure, Missing, PodCounts
 from tandem.planner.plan import plan
@@ -107,7 +108,7 @@ def test_a_queue_counts_where_it_waits() -> None:
 def test_unknown_concurrency_changes_nothing() -> None:
     missing = {P: Missing("no scrape"), D: Figure(1.0)}
     proposal = kpa.decide(
-        observation(5.0, running=missing), Memory(cells=((1000, 0, 200, 5.0),)), KPA
+        observation(5.0, running=missing), Memory(cells=Cells.of((1000, 0, 200, 5.0))), KPA
     )
 
     assert proposal.wishes == {P: 1, D: 1}

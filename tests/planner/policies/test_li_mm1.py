@@ -3,6 +3,7 @@
 import pytest
 from tests.planner.builders import D, P, counts, observation, spec
 
+from tandem.planner.cells import Cells
 from tandem.planner.demand import Demand, from_means
 from tandem.planner.model import Memory
 from tandem.planner.policies import li_mm1
@@ -24,7 +25,7 @@ def test_loads_of_the_papers_case() -> None:
 
 
 def test_rounded_to_the_nearest_as_in_the_paper() -> None:
-    memory = Memory(rates=((120.0, 120.0, 120 * RATE_RPS),), cells=((6144, 0, 512, 1.0),))
+    memory = Memory(rates=((120.0, 120.0, 120 * RATE_RPS),), cells=Cells.of((6144, 0, 512, 1.0)))
 
     assert counts(li_mm1.decide(observation(120.0), memory, CASE).wishes) == (3, 4)
 

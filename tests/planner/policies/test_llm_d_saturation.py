@@ -4,12 +4,13 @@ import pytest
 from tests.planner.builders import ENGINE, D, P, counts, observation, pair, spec
 
 from tandem.api.role import Role
+from tandem.planner.cells import Cells
 from tandem.planner.demand import from_means
 from tandem.planner.model import Memory
 from tandem.planner.observation import Figure, PodCounts
 from tandem.planner.policies import llm_d_saturation as saturation
 
-MEMORY = Memory(cells=((1000, 0, 200, 500.0),))
+MEMORY = Memory(cells=Cells.of((1000, 0, 200, 500.0)))
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,13 @@
 import pytest
 from tests.planner.builders import D, P, counts, observation, pair, spec
 
+from tandem.planner.cells import Cells
 from tandem.planner.model import Memory
 from tandem.planner.observation import Figure
 from tandem.planner.policies import llm_d_tokens
 from tandem.planner.policies.llm_d_tokens import backlog
 
-MEMORY = Memory(cells=((1000, 0, 200, 500.0),))
+MEMORY = Memory(cells=Cells.of((1000, 0, 200, 500.0)))
 
 
 def test_tokens_over_velocity_are_seconds_and_over_the_threshold_replicas() -> None:

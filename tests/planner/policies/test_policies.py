@@ -12,6 +12,7 @@ from tandem.api.policy_names import COMPARED_POLICY_NAMES, POLICY_NAMES
 from tandem.api.role import Role
 from tandem.errors import InvalidInputError
 from tandem.planner import memory as memories
+from tandem.planner.cells import Cells
 from tandem.planner.model import Memory
 from tandem.planner.observation import Figure, LengthCounts, Missing, PodCounts
 from tandem.planner.plan import plan
@@ -151,7 +152,7 @@ def _drawn(data: st.DataObject) -> dict[str, Any]:
     by_role = ("running", "kv_usage", "utilisation")
     single = ("finished", "ttft_s", "tpot_s", "output_tokens", "queued_requests", "queued_tokens")
     return {
-        "lengths": LengthCounts(cells=(cell,)),
+        "lengths": LengthCounts(cells=Cells.of(cell)),
         **{name: {role: data.draw(readings) for role in Role} for name in by_role},
         **{name: data.draw(readings) for name in single},
     }

@@ -3,6 +3,7 @@
 import pytest
 from tests.planner.builders import D, P, counts, observation, pair, spec
 
+from tandem.planner.cells import Cells
 from tandem.planner.demand import from_means
 from tandem.planner.model import Memory
 from tandem.planner.observation import PodCounts
@@ -21,7 +22,7 @@ def of(pods: int, prefill: float = 1.0, decode: float = 1.0) -> Pool:
 def test_the_busiest_five_minutes_of_the_hour_size_it() -> None:
     """20 a second for ten minutes, then 2: about 1.9 of prefill and 1.3 of decode at the busiest."""
     rates = tuple((30.0 * i, 30.0, 600.0 if i <= 20 else 60.0) for i in range(1, 60))
-    memory = Memory(rates=rates, cells=((1000, 0, 200, 500.0),))
+    memory = Memory(rates=rates, cells=Cells.of((1000, 0, 200, 500.0)))
     lean, generous = (
         pool.sized(memory, spec(parameters={"headroom": share}), KNOWN) for share in (1.0, 2.0)
     )
@@ -33,7 +34,7 @@ def test_the_busiest_five_minutes_of_the_hour_size_it() -> None:
 
 
 def test_it_is_never_more_than_the_roles_may_have() -> None:
-    memory = Memory(rates=((60.0, 60.0, 1e6),), cells=((1000, 0, 200, 500.0),))
+    memory = Memory(rates=((60.0, 60.0, 1e6),), cells=Cells.of((1000, 0, 200, 500.0)))
     found = pool.sized(memory, spec(high=(10, 20)), KNOWN)
 
     assert found is not None

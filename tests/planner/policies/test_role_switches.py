@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.planner.builders import D, P, counts, observation, pair, spec
 
+from tandem.planner.cells import Cells
 from tandem.planner.model import Memory
 from tandem.planner.observation import Figure
 from tandem.planner.plan import plan
@@ -16,7 +17,7 @@ from tandem.planner.spec import OWN_PACE
 from tandem.planner.switches import Switch
 
 HOUR = tuple((30.0 * i, 30.0, 600.0) for i in range(1, 60))  # 20 requests a second
-MEMORY = Memory(started_s=0.0, rates=HOUR, cells=((1000, 0, 200, 500.0),))
+MEMORY = Memory(started_s=0.0, rates=HOUR, cells=Cells.of((1000, 0, 200, 500.0)))
 NOW_S = 1770.0
 TIGHT: dict[str, Any] = {"headroom": 2.0}
 
@@ -118,7 +119,7 @@ def test_mooncake_changes_roles_on_large_swings_only(
     asked = spec(policy="mooncake")
     first = mooncake.decide(observation(NOW_S), MEMORY, asked).facts["ratio.prefill_per_decode"]
     kept = state.facts(ratio=mooncake.Ratio(prefill_per_decode=first, near_s=near_s))
-    memory = replace(MEMORY, cells=((1000, 0, outputs, 500.0),), facts=kept)
+    memory = replace(MEMORY, cells=Cells.of((1000, 0, outputs, 500.0)), facts=kept)
     then = mooncake.decide(observation(NOW_S), memory, asked).facts["ratio.prefill_per_decode"]
 
     assert (then != first) is moves
@@ -130,7 +131,7 @@ def test_mooncake_changes_roles_on_large_swings_only(
 def test_pd_serve_moves_pods_until_stages_finish_as_many() -> None:
     """Outputs ten times as long: what was prefill decodes, and nothing is started for it."""
     asked = spec(policy="pd-serve", parameters=TIGHT)
-    memory = replace(MEMORY, cells=((1000, 0, 2000, 500.0),))
+    memory = replace(MEMORY, cells=Cells.of((1000, 0, 2000, 500.0)))
     seen = observation(NOW_S, pods=pair(12, 12))
     proposal = pd_serve.decide(seen, memory, asked)
 

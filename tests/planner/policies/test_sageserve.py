@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 from tests.planner.builders import D, P, observation, pair, spec
 
+from tandem.planner.cells import Cells
 from tandem.planner.model import Memory
 from tandem.planner.observation import Figure, Missing
 from tandem.planner.policies import sageserve
 from tandem.planner.policies.sageserve import Course, stepped
 
 HOUR = tuple((30.0 * i, 30.0, 1800.0) for i in range(1, 120))  # 60 requests a second
-MEMORY = Memory(rates=HOUR, cells=((1000, 0, 200, 500.0),))
+MEMORY = Memory(rates=HOUR, cells=Cells.of((1000, 0, 200, 500.0)))
 NOW_S = 3570.0
 
 

@@ -6,6 +6,7 @@ import pytest
 from tests.planner.builders import ENGINE, D, P, counts, observation, pair, spec
 
 from tandem.perf.engine_profile import DecodeCost, KvCache, PrefillCost, TransferCost
+from tandem.planner.cells import Cell, Cells
 from tandem.planner.model import Memory
 from tandem.planner.policies import tokenscale
 from tandem.planner.spec import FleetSpec
@@ -21,8 +22,8 @@ MADE = replace(
 )
 
 
-def seen(rate_rps: float, *cells: tuple[int, int, int, float]) -> Memory:
-    return Memory(rates=((60.0, 60.0, 60.0 * rate_rps),), cells=cells)
+def seen(rate_rps: float, *cells: Cell) -> Memory:
+    return Memory(rates=((60.0, 60.0, 60.0 * rate_rps),), cells=Cells.of(*cells))
 
 
 def wish(memory: Memory, asked: FleetSpec) -> tuple[int, int]:

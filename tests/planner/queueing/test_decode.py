@@ -8,6 +8,7 @@ from tests.planner.builders import ENGINE
 from tests.planner.queueing.simulated import decode_run, lognormal
 
 from tandem.api.role import Role
+from tandem.planner.cells import Cells
 from tandem.planner.demand import from_cells, from_means, from_requests
 from tandem.planner.queueing import decode
 from tandem.planner.queueing.decode import DecodePool
@@ -36,7 +37,7 @@ def test_the_mean_context_is_that_of_a_random_step() -> None:
 
 
 def test_long_outputs_weigh_more_in_the_mean_context() -> None:
-    mix = from_cells(((100, 0, 1, 1.0), (1000, 0, 9, 1.0)))
+    mix = from_cells(Cells.of((100, 0, 1, 1.0), (1000, 0, 9, 1.0)))
     assert mix is not None
 
     assert decode.work(ENGINE, mix).context_tokens == pytest.approx((1 * 100 + 9 * 1004) / 10 + 8)

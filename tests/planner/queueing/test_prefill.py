@@ -8,6 +8,7 @@ from scipy.special import gammaincinv
 from tests.planner.builders import ENGINE
 from tests.planner.queueing.simulated import waits_s
 
+from tandem.planner.cells import Cells
 from tandem.planner.demand import from_cells, from_means
 from tandem.planner.queueing import prefill
 from tandem.planner.queueing.prefill import PrefillWork
@@ -26,7 +27,7 @@ def work(mean_s: float = 0.1, scv: float = 1.0) -> PrefillWork:
 )
 def test_a_prompt_costs_what_the_profile_says(prompt: int, cached: int) -> None:
     profile = replace(ENGINE, prefill=replace(ENGINE.prefill, c_s_per_token2=1e-9))
-    mix = from_cells(((prompt, cached, 10, 1.0),))
+    mix = from_cells(Cells.of((prompt, cached, 10, 1.0)))
     assert mix is not None
 
     assert prefill.work(profile, mix).mean_s == pytest.approx(profile.prefill_s(prompt, cached))

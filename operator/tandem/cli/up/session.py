@@ -22,7 +22,7 @@ from tandem.cluster.local.decisions import FileDecisions
 from tandem.cluster.local.fleet import LocalCluster
 from tandem.cluster.local.memory import FileStore
 from tandem.cluster.local.process import Process
-from tandem.cluster.ports import PodPhase
+from tandem.cluster.pod import PodPhase
 from tandem.cluster.scrape import DirectScrape
 from tandem.controller.chronicle import Chronicle
 from tandem.controller.loop import FleetLoop, Tick

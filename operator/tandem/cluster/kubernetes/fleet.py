@@ -25,7 +25,7 @@ from tandem.cluster.kubernetes.labels import (
 from tandem.cluster.kubernetes.pods import is_engine, is_gone, pod
 from tandem.cluster.kubernetes.seen import Seen
 from tandem.cluster.kubernetes.victims import costs
-from tandem.cluster.ports import Pod
+from tandem.cluster.pod import Pod
 from tandem.errors import TandemError
 
 _MOST_LOOKS = 4  # at a Deployment that others write to as well

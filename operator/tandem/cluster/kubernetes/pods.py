@@ -14,7 +14,7 @@ from tandem.cluster.kubernetes.trouble import (
     statuses,
     trouble,
 )
-from tandem.cluster.ports import Pod, PodPhase
+from tandem.cluster.pod import Pod, PodPhase
 
 __all__ = ["Trouble", "is_engine", "is_gone", "pod", "trouble"]
 

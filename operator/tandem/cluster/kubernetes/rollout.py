@@ -6,7 +6,7 @@ from typing import Any
 from tandem.api.role import Role
 from tandem.cluster.kubernetes import managed
 from tandem.cluster.kubernetes.labels import REVISION, ROLE
-from tandem.cluster.ports import Pod, PodPhase
+from tandem.cluster.pod import Pod, PodPhase
 
 Body = Mapping[str, Any]
 

@@ -19,7 +19,7 @@ from tandem.cluster.kubernetes import kinds, labels, pods
 from tandem.cluster.kubernetes.api_error import ApiError, api_error
 from tandem.cluster.kubernetes.request import Answer, Request
 from tandem.cluster.kubernetes.watch_connection import WatchConnection
-from tandem.cluster.ports import Pod
+from tandem.cluster.pod import Pod
 
 _LIST_S = 10.0  # for one list
 _log = logging.getLogger("tandem.cluster")

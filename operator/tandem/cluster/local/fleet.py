@@ -22,7 +22,7 @@ from tandem.cluster import registry
 from tandem.cluster.local.addresses import LOOPBACK, free_port
 from tandem.cluster.local.engines import EngineLauncher
 from tandem.cluster.local.process import Process
-from tandem.cluster.ports import Pod, PodPhase
+from tandem.cluster.pod import Pod, PodPhase
 
 _PROBE_S = 0.2
 _UNROUTE_S = 0.5  # the gateway reads the registry every 0.1 s

@@ -2,15 +2,16 @@
 
 from dataclasses import dataclass, replace
 
+from tandem.planner.cells import Cells
 from tandem.planner.observation import Missing, Observation, Traffic
 from tandem.planner.readings import (
     MOST_INTERVAL_S,
-    MOST_LENGTH,
     MOST_RATE_RPS,
     MOST_REQUESTS,
     known,
     usable,
 )
+from tandem.planner.sketch import believed
 from tandem.planner.spec import FleetSpec
 
 
@@ -53,14 +54,13 @@ def _with_arrivals(interval: Interval, traffic: Traffic, stale_s: float) -> Inte
 
 
 def _with_lengths(interval: Interval, traffic: Traffic) -> Interval:
-    if isinstance(traffic.lengths, Missing):
-        return interval
-    cells = [cell for cell in traffic.lengths.cells if _is_plausible(cell)]
+    cells = Cells(believed(traffic.lengths))
+    inputs, _, outputs = cells.tokens()
     return replace(
         interval,
-        ended=interval.ended + sum(cell[3] for cell in cells),
-        input_tokens=interval.input_tokens + sum(cell[0] * cell[3] for cell in cells),
-        output_tokens=interval.output_tokens + sum(cell[2] * cell[3] for cell in cells),
+        ended=interval.ended + cells.requests,
+        input_tokens=interval.input_tokens + inputs,
+        output_tokens=interval.output_tokens + outputs,
     )
 
 
@@ -76,9 +76,3 @@ def _with_latencies(interval: Interval, traffic: Traffic, stale_s: float) -> Int
         ttft_s=interval.ttft_s + finished * ttft_s,
         tpot_s=interval.tpot_s + finished * tpot_s,
     )
-
-
-def _is_plausible(cell: tuple[int, int, int, float]) -> bool:
-    """Whether a cell tells of requests that exist."""
-    tokens = (cell[0], cell[2])
-    return 0 < cell[3] <= MOST_REQUESTS and min(tokens) >= 1 and max(tokens) <= MOST_LENGTH

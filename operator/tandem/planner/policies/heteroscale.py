@@ -128,7 +128,7 @@ def _curve(memory: Memory, spec: FleetSpec) -> Curve | None:
 
 def _facts(curve: Curve, signal: Signal, memory: Memory) -> dict[str, float]:
     """The signal, and the curve once enough requests stand behind it."""
-    seen = sum(cell[3] for cell in memory.cells)
+    seen = memory.cells.requests
     made = seen >= STRESS_REQUESTS or "curve.ratio" in memory.facts
     return state.facts(signal=signal) | (state.facts(curve=curve) if made else {})
 
@@ -153,7 +153,7 @@ def _tokens(observation: Observation, spec: FleetSpec) -> float | Missing:
     generated = usable(traffic.output_tokens, MOST_TOKENS, spec.behavior.stale_after_s)
     if not isinstance(generated, Missing) or isinstance(traffic.lengths, Missing):
         return generated
-    ended = sum(cell[2] * cell[3] for cell in traffic.lengths.cells)
+    _, _, ended = traffic.lengths.cells.tokens()
     return ended if is_plausible(ended, MOST_TOKENS) else Missing(f"{ended:g} tokens")
 
 
