@@ -65,7 +65,7 @@ def course(
 ) -> Course:
     """All that is decided; `situation` holds the memory after this look, and pods after switches."""
     policy = named(spec.policy)
-    merge_s = forecast.step_s(min(role.lead_time_s for role in spec.roles.values()))
+    merge_s = forecast.stands_s(min(role.lead_time_s for role in spec.roles.values()))
     memory = memories.remember(observation, memory, spec.behavior.stale_after_s, merge_s)
     if learns or policy.learns:
         memory = calibration.observed(observation, memory, spec)

@@ -1,6 +1,6 @@
 """What is remembered of lengths: counts by bucket that halve every ten minutes, wider buckets where they are many.
 
-What is new waits to be merged for a third of a lead time, half a minute at most, for until then all that
+What is new waits to be merged for half a lead time, half a minute at most, for until then all that
 hangs on the mix of lengths stands and need not be found again. It waits for nothing where it matters: while
 little is known, and where much came at once.
 """
