@@ -23,7 +23,7 @@ from tandem.planner.readings import MOST_INTERVAL_S, MOST_REQUESTS, usable
 from tandem.planner.spec import FleetSpec
 
 AIM = 0.65  # of the error budget: the rest stays for what nobody saw coming
-LEAST_AIM = 0.25  # of it, where requests that no fleet serves in time have used up the rest
+LEAST_AIM = 0.5  # of it, where requests that no fleet serves in time have used up the rest
 NOW_S = 60.0  # likewise: only what is missed still tightens
 FORGET_S = 600.0  # of misses and of requests that ended
 PRIOR_REQUESTS = 100.0  # that missed as often as is aimed at
@@ -75,7 +75,7 @@ class Ease:
         return float(2.0 ** (GROWTH * max(-self.doublings, 0.0)))
 
 
-def eased(spec: FleetSpec, ease: Ease, unreachable: float) -> FleetSpec:
+def eased(spec: FleetSpec, ease: Ease, unreachable: float = 0.0) -> FleetSpec:
     """The fleet with the attainment that sizing has to aim at now.
 
     Never so much that requests which no fleet serves in time leave less than a part of the budget: the

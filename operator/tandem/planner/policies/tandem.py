@@ -16,7 +16,7 @@
    and nothing is taken; later nothing is taken that was wished for within the last two lead times, or that
    the present needs.
 
-Source: this project (docs/concepts/queueing-model.md). Aggressiveness: `headroom`. Fails where demand rises
+Source: this project (docs/concepts/queueing-model.md). Aggressiveness: `caution`. Fails where demand rises
 faster than pods start and nothing like it was seen within the hour: only a floor of replicas meets that.
 """
 
@@ -63,11 +63,11 @@ LEAST_LEAD_S = 2.0  # warm pods: the window still holds a few arrivals
 
 PARAMETERS = MappingProxyType(
     {
-        "headroom": Parameter(
+        "caution": Parameter(
             default=0.0,
-            least=-0.5,
-            most=10.0,
-            meaning="share of the forecast rate that is made ready on top of it",
+            least=-5.0,
+            most=12.0,
+            meaning="halvings of the error budget that is aimed at; each makes ready for 11 % more",
         ),
         "shortage": Parameter(
             default=0.003,
@@ -93,7 +93,8 @@ PARAMETERS = MappingProxyType(
 
 def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposal:
     """The pair for what will come; as it is while nothing is known of arrivals or lengths."""
-    spec = calibrated(spec, memory)
+    caution = Ease(doublings=-parameter(spec, PARAMETERS, "caution"))
+    spec = feedback.eased(calibrated(spec, memory), caution)
     ease = state.recalled(Ease, "ease", memory.facts, Ease())
     trust, window = trusts.observed(*trusts.recalled(memory), observation, memory, spec)
     lengths = arriving.lengths(memory)
@@ -111,7 +112,7 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
     ease = feedback.observed(ease, observation, spec, unreachable, lasts_s)
     specs = _eased(spec, ease, unreachable)
     starts = _is_starting(observation, memory, spec)
-    growth = ease.growth * trust.widening * (1 + parameter(spec, PARAMETERS, "headroom"))
+    growth = ease.growth * caution.growth * trust.widening
     rates = _rates(expected, growth, ease, sure_only=starts)
     sizing = _sizing(rates, lengths, memory, specs)
     needs = {
@@ -260,7 +261,7 @@ POLICY = Policy(
     source="this project, docs/concepts/queueing-model.md",
     provenance=Provenance.CODE,
     aggressiveness=Aggressiveness(
-        parameter="headroom", sweep=(-0.15, -0.08, 0.0, 0.08, 0.2, 0.4, 0.8)
+        parameter="caution", sweep=(-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0)
     ),
     fails_where="a rise faster than a cold start, the first of its kind within the hour",
     parameters=PARAMETERS,
