@@ -72,10 +72,22 @@ class Ease:
     @property
     def growth(self) -> float:
         """What to multiply a rate by where a tighter budget alone would not do."""
-        return float(2.0 ** (GROWTH * max(-self.doublings, 0.0)))
+        return growth(-self.doublings)
 
 
-def eased(spec: FleetSpec, ease: Ease, unreachable: float = 0.0) -> FleetSpec:
+def growth(halvings: float) -> float:
+    """What to multiply a rate by for a budget that is tightened so often."""
+    return float(2.0 ** (GROWTH * max(halvings, 0.0)))
+
+
+def cautious(spec: FleetSpec, halvings: float) -> FleetSpec:
+    """The fleet as if so much less of its error budget had been given; more where negative."""
+    budget = 1 - spec.slo.attainment
+    share = min(budget * 2.0**-halvings, max(MOST_SHARE, budget))
+    return replace(spec, slo=replace(spec.slo, attainment=1 - share)) if halvings else spec
+
+
+def eased(spec: FleetSpec, ease: Ease, unreachable: float) -> FleetSpec:
     """The fleet with the attainment that sizing has to aim at now.
 
     Never so much that requests which no fleet serves in time leave less than a part of the budget: the

@@ -93,8 +93,8 @@ PARAMETERS = MappingProxyType(
 
 def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposal:
     """The pair for what will come; as it is while nothing is known of arrivals or lengths."""
-    caution = Ease(doublings=-parameter(spec, PARAMETERS, "caution"))
-    spec = feedback.eased(calibrated(spec, memory), caution)
+    caution = parameter(spec, PARAMETERS, "caution")
+    spec = feedback.cautious(calibrated(spec, memory), caution)
     ease = state.recalled(Ease, "ease", memory.facts, Ease())
     trust, window = trusts.observed(*trusts.recalled(memory), observation, memory, spec)
     lengths = arriving.lengths(memory)
@@ -112,7 +112,7 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
     ease = feedback.observed(ease, observation, spec, unreachable, lasts_s)
     specs = _eased(spec, ease, unreachable)
     starts = _is_starting(observation, memory, spec)
-    growth = ease.growth * caution.growth * trust.widening
+    growth = ease.growth * feedback.growth(caution) * trust.widening
     rates = _rates(expected, growth, ease, sure_only=starts)
     sizing = _sizing(rates, lengths, memory, specs)
     needs = {
