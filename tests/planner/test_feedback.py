@@ -6,7 +6,17 @@ import pytest
 from tests.planner.builders import spec
 
 from tandem.api.role import Role
-from tandem.planner.feedback import LEAST_EASE, MOST_BUDGET, MOST_EASE, Ease, eased, observed
+from tandem.planner.feedback import (
+    LEAST_EASE,
+    MOST_BUDGET,
+    MOST_EASE,
+    MOST_SHARE,
+    Ease,
+    cautious,
+    eased,
+    growth,
+    observed,
+)
 from tandem.planner.observation import Figure, Missing, Observation, PodCounts, Reading, Traffic
 
 SPEC = spec()
@@ -90,8 +100,8 @@ def test_requests_that_no_fleet_serves_in_time_tighten_nothing() -> None:
 
 
 def test_no_chance_of_such_requests_tightens_but_more_of_them_does() -> None:
-    """3 % of ten a second are 18 a minute, give or take four; an aim of 0.25 % leaves room for one or two more."""
-    assert after(30, missed=0.035, unreachable=0.03).doublings == 0.0
+    """3 % of ten a second are 18 a minute, give or take four; an aim of 0.5 % leaves room for three more."""
+    assert after(30, missed=0.035, unreachable=0.03).doublings == pytest.approx(0.0, abs=1e-9)
     assert after(30, missed=0.045, unreachable=0.03).doublings < -1
 
 
@@ -118,3 +128,20 @@ def test_a_burst_of_misses_is_forgiven_within_the_hour() -> None:
     for _ in range(50 * 12):
         ease = observed(ease, look(Figure(50.0), Figure(50.0)), SPEC, 0.0)
     assert ease.doublings > 1
+
+
+@pytest.mark.parametrize(("halvings", "budget"), [(1.0, 0.5), (3.0, 0.125), (-2.0, 4.0)])
+def test_caution_halves_the_budget_and_its_want_doubles_it(halvings: float, budget: float) -> None:
+    assert 1 - cautious(SPEC, halvings).slo.attainment == pytest.approx(BUDGET * budget)
+
+
+def test_no_want_of_caution_gives_up_more_than_a_share_of_requests_or_than_was_asked() -> None:
+    assert 1 - cautious(SPEC, -10.0).slo.attainment == pytest.approx(MOST_SHARE)
+    modest = replace(SPEC, slo=replace(SPEC.slo, attainment=0.5))
+    assert cautious(modest, -1.0).slo.attainment == pytest.approx(0.5)
+    assert cautious(modest, 0.0) is modest
+
+
+def test_only_caution_makes_ready_for_more() -> None:
+    assert growth(-2.0) == growth(0.0) == 1.0
+    assert growth(1.0) == pytest.approx(1.11, abs=0.01)

@@ -1,7 +1,7 @@
 """Time lines of `tandem`: rates come in, pods come a cold start after they were asked for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import cos, pi
 
 from tests.planner.builders import D, P, observation, spec
@@ -10,6 +10,7 @@ from tandem.api.role import Role
 from tandem.planner.model import Memory, Plan
 from tandem.planner.observation import Figure, Missing, PodCounts
 from tandem.planner.plan import plan
+from tandem.planner.spec import FleetSpec
 
 SPEC = spec(lead_time_s=100.0)
 MINUTE_S, TICK_S = 60.0, 10.0
@@ -24,6 +25,7 @@ class Fleet:
     memory: Memory = field(default_factory=Memory)
     starting: list[tuple[float, Role]] = field(default_factory=list)
     dispersion: float = 1.0
+    asked: FleetSpec = SPEC
 
     def until(self, minute: int, rate_rps: Callable[[float], float] | float) -> Plan:
         """The plan at a minute; requests of 1,000 and 200 tokens, of which nine a second and prefill pod end in time."""
@@ -45,7 +47,7 @@ class Fleet:
             finished=ended,
             met_both=Figure(min(rate_rps, 9.0 * self.ready(P)) * TICK_S),
         )
-        decided = plan(seen, self.memory, SPEC, learns=False)
+        decided = plan(seen, self.memory, self.asked, learns=False)
         self.memory = decided.memory
         for role in Role:
             more = decided.roles[role].target - self.pods[role]
@@ -84,6 +86,17 @@ def test_steady_traffic_is_stood_still_for() -> None:
     """20 requests/s of 100 ms are 2 pods' work; one more keeps 99 % of them from waiting too long."""
     served = fleet()
     assert {prefills(served.until(minute, 20.0)) for minute in range(20, 30)} == {3}
+
+
+def test_the_more_caution_the_more_pods() -> None:
+    """At 80 requests/s prefill has 8 pods' work."""
+    pods = []
+    for caution in (-4.0, 0.0, 3.0, 8.0):
+        served = fleet(10, 4)
+        served.asked = replace(SPEC, parameters={"caution": caution})
+        pods.append(prefills(served.until(20, 80.0)))
+    assert pods == sorted(pods)
+    assert 8 <= pods[0] < pods[2] < pods[3]
 
 
 def test_arrivals_in_batches_are_made_ready_for() -> None:
