@@ -23,7 +23,7 @@ from tandem.planner.readings import MOST_INTERVAL_S, MOST_REQUESTS, usable
 from tandem.planner.spec import FleetSpec
 
 AIM = 0.65  # of the error budget: the rest stays for what nobody saw coming
-LEAST_AIM = 0.5  # of it, where requests that no fleet serves in time have used up the rest
+LEAST_AIM = 0.35  # of it, where requests that no fleet serves in time have used up the rest
 NOW_S = 60.0  # likewise: only what is missed still tightens
 FORGET_S = 600.0  # of misses and of requests that ended
 PRIOR_REQUESTS = 100.0  # that missed as often as is aimed at

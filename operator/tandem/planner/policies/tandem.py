@@ -261,7 +261,7 @@ POLICY = Policy(
     source="this project, docs/concepts/queueing-model.md",
     provenance=Provenance.CODE,
     aggressiveness=Aggressiveness(
-        parameter="caution", sweep=(-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0)
+        parameter="caution", sweep=(-3.0, -2.0, -1.0, 0.0, 0.25, 0.5, 1.0)
     ),
     fails_where="a rise faster than a cold start, the first of its kind within the hour",
     parameters=PARAMETERS,
