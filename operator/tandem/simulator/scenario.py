@@ -3,16 +3,19 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from tandem.api.role import Role
 from tandem.perf.step_times import StepTimes
-from tandem.planner.model import Memory, Plan
-from tandem.planner.observation import Observation
 from tandem.planner.spec import FleetSpec
 from tandem.simulator.features import ClusterFeatures, Encode, EngineFeatures, Handover, Pool
 from tandem.traces.model import Trace
 
-Planner = Callable[[Observation, Memory, FleetSpec], Plan]
+if TYPE_CHECKING:  # a command's --help needs no NumPy
+    from tandem.planner.model import Memory, Plan
+    from tandem.planner.observation import Observation
+
+Planner = Callable[["Observation", "Memory", FleetSpec], "Plan"]
 CLOSED = "closed"
 KERNELS = {CLOSED: 1 << 40, "exact": 1}  # the most iterations that one event may stand for
 
