@@ -12,7 +12,7 @@ swings is there ahead of it, and nobody says which of them it is. Persistence st
 predictor beats it clearly. The hour is one of 100 s cold starts: where pods start sooner less is played
 back, for a burst costs less and a reserve as much.
 
-A choice stands for half a lead time, half a minute at most, since little that it hangs on moves faster.
+A choice stands for a step of the playback, since little that it hangs on moves faster.
 Until enough has been seen the answer leans on a prior spread, and on a trend as far as noise can't be what
 makes it: a fleet that starts knows nothing else of its traffic.
 
@@ -33,7 +33,6 @@ from tandem.planner.predictors import Terms
 HORIZON = 36.0  # lead times that are played back, an hour at 100 s: what starts soon need not stand by long
 MOST_STEP_S = 30.0  # between two moments that are played back; as coarse as what is remembered
 STEPS_A_LEAD = 3.0
-STANDS_A_LEAD = 2.0  # choices, and mixes of lengths
 PRIOR_SAMPLES = 4.0  # independent lead times after which the prior has half the say
 BELIEF = 1.5  # power of these: after an hour of 100 s what was seen has 96 % of the say
 PRIOR_QUANTILE = 0.82  # of the assumed spread
@@ -107,21 +106,16 @@ def forecast(
     )
 
 
-def stands_s(lead_s: float) -> float:
-    """How long what is found stands where pods take so long to start."""
-    return min(max(lead_s / STANDS_A_LEAD, 1.0), MOST_STEP_S)
-
-
-def _step_s(lead_s: float) -> float:
-    """Between two moments that are played back."""
-    return min(max(lead_s / STEPS_A_LEAD, 1.0), MOST_STEP_S)
+def step_s(lead_s: float, steps: float = STEPS_A_LEAD) -> float:
+    """Between two moments that are told apart where pods take so long to start."""
+    return min(max(lead_s / steps, 1.0), MOST_STEP_S)
 
 
 def _rule(history: History, terms: Terms, hold_s: float, shortage: float, before: Rule) -> Rule:
-    """The rule of before, while it stands; else a new choice."""
-    if 0 <= history.end_s - before.chosen_s < _step_s(terms.lead_s):
+    """The rule of before, while it is younger than a step of the playback; else a new choice."""
+    apart_s = step_s(terms.lead_s)
+    if 0 <= history.end_s - before.chosen_s < apart_s:
         return before
-    apart_s = _step_s(terms.lead_s)
     span_s = min(history.span_s, HORIZON * terms.lead_s)
     at_s = np.arange(history.end_s, history.end_s - span_s, -apart_s)
     pace = Pace(

@@ -7,7 +7,7 @@ from functools import cache, partial
 from itertools import takewhile
 
 from tandem.api.role import Role
-from tandem.planner import arriving, calibration, forecast, switches
+from tandem.planner import arriving, calibration, forecast, sketch, switches
 from tandem.planner import memory as memories
 from tandem.planner.demand import Demand, arrival_ca2
 from tandem.planner.limits import limited, with_wishes
@@ -65,7 +65,8 @@ def course(
 ) -> Course:
     """All that is decided; `situation` holds the memory after this look, and pods after switches."""
     policy = named(spec.policy)
-    merge_s = forecast.stands_s(min(role.lead_time_s for role in spec.roles.values()))
+    lead_s = min(role.lead_time_s for role in spec.roles.values())
+    merge_s = forecast.step_s(lead_s, sketch.MERGES_A_LEAD)
     memory = memories.remember(observation, memory, spec.behavior.stale_after_s, merge_s)
     if learns or policy.learns:
         memory = calibration.observed(observation, memory, spec)

@@ -23,6 +23,7 @@ MOST_CELLS, MOST_FRESH, MOST_PROMPTS = 768, 1024, 256
 LEAST_WEIGHT = 1e-3  # of a cell, in requests; lighter ones are forgotten
 LEAST = np.array([1.0, 0.0, 1.0, LEAST_WEIGHT])  # input, cached and output tokens, requests
 MOST = np.array([MOST_LENGTH, MOST_LENGTH, MOST_LENGTH, MOST_REQUESTS])
+MERGES_A_LEAD = 2.0  # of what waits
 MATTERS = 0.1  # new requests of those known
 
 
@@ -84,8 +85,7 @@ def _matters(fresh: Cells, fresh_prompts: Cells, memory: Memory) -> bool:
 
 def _merged(cells: Cells, fresh: Cells, waited_s: float, most: int) -> Cells:
     """Counts of before, decayed, and those that are new."""
-    before = cells.table.copy()
-    before[:, 3] *= 0.5 ** (waited_s / HALF_LIFE_S)
+    before = cells.times(0.5 ** (waited_s / HALF_LIFE_S)).table
     kept = before[before[:, 3] >= LEAST_WEIGHT]
     return whole(_summed(np.concatenate([kept, fresh.table]), most))
 
