@@ -9,7 +9,8 @@ from tests.planner.builders import ENGINE, counts, demand, pair, spec
 from tandem.api.role import Role
 from tandem.planner import prediction
 from tandem.planner.demand import Demand, from_means, of_classes
-from tandem.planner.queueing.tandem import UNLIMITED, Tandem
+from tandem.planner.queueing.stages import UNLIMITED
+from tandem.planner.queueing.tandem import Tandem
 from tandem.planner.queueing.targets import OTHERS
 from tandem.planner.sizing import size
 from tandem.planner.spec import FleetSpec, RequestClass, Slo, TtftTier

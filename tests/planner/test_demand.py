@@ -1,24 +1,17 @@
-from math import log2
-
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tandem.errors import InvalidInputError
+from tandem.planner.buckets import MOST_POINTS
 from tandem.planner.cells import NO_CELLS, Cells
 from tandem.planner.demand import (
     INPUT_STRATA,
-    MOST_POINTS,
     OUTPUT_STRATA,
-    coarsened,
     from_cells,
     from_means,
     from_requests,
     lognormal,
 )
-
-lengths = st.integers(1, 200_000)
 
 
 @pytest.mark.parametrize("strata", [INPUT_STRATA, OUTPUT_STRATA], ids=["input", "output"])
@@ -82,35 +75,6 @@ def test_no_cells_are_no_mix(cells: Cells) -> None:
 def test_no_requests_are_refused() -> None:
     with pytest.raises(InvalidInputError, match="requests: 0 is not allowed: at least one"):
         from_requests([], [])
-
-
-@given(st.lists(st.tuples(lengths, lengths), min_size=1, max_size=400))
-def test_merging_keeps_what_the_queues_are_made_of(requests: list[tuple[int, int]]) -> None:
-    inputs, outputs = np.array(requests, dtype=float).T
-    mix = from_requests(inputs, outputs)
-
-    assert len(mix.weights) <= MOST_POINTS
-    for power in (1, 2, 3):
-        assert mix.weights @ mix.output_tokens**power == pytest.approx(
-            np.mean(outputs**power), rel=0.01
-        )
-    assert mix.mean_input == pytest.approx(inputs.mean(), rel=1e-9)
-    assert (mix.input_tokens >= inputs.min() - 1e-6).all()
-    assert (mix.input_tokens <= inputs.max() + 1e-6).all()
-
-
-def test_a_long_trace_keeps_its_quadratic_prefill_work() -> None:
-    rng = np.random.default_rng(1)
-    inputs, outputs = np.exp(rng.normal(7, 1.2, 50_000)), np.exp(rng.normal(5, 1, 50_000))
-    mix = from_requests(inputs, outputs)
-
-    assert mix.weights @ mix.input_tokens**2 == pytest.approx(np.mean(inputs**2), rel=0.02)
-
-
-def test_buckets_are_those_of_the_gateway_while_there_is_room() -> None:
-    rows = coarsened([(2**k, 0, 100, 1.0) for k in range(1, 12)])
-
-    assert sorted(log2(row[0]) for row in rows) == list(range(1, 12))
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ Source: this project, docs/decisions/0015.
 
 import numpy as np
 
+from tandem.planner.buckets import coarsened
 from tandem.planner.cells import Cells
-from tandem.planner.demand import Floats, LengthMix, coarsened, from_cells, mix
+from tandem.planner.demand import Floats, LengthMix, from_cells, mix
 from tandem.planner.identity import by_identity
 from tandem.planner.model import Memory
 from tandem.planner.observation import LengthCounts, Missing, Traffic

@@ -17,7 +17,7 @@ from tandem.planner.model import Memory
 from tandem.planner.observation import Observation, PodCounts
 from tandem.planner.policies import state
 from tandem.planner.policies.proposal import Proposal
-from tandem.planner.queueing.tandem import UNLIMITED
+from tandem.planner.queueing.stages import UNLIMITED
 from tandem.planner.region import Pair
 from tandem.planner.spec import FleetSpec
 from tandem.planner.switches import Switch

@@ -9,7 +9,8 @@ from bisect import bisect_left
 
 from tandem.api.role import Role
 from tandem.planner.demand import Floats
-from tandem.planner.queueing.tandem import UNLIMITED, Tandem
+from tandem.planner.queueing.stages import UNLIMITED
+from tandem.planner.queueing.tandem import Tandem
 from tandem.planner.staircase import Goal
 
 STEP = 1.01  # from rung to rung

@@ -29,7 +29,8 @@ from tandem.planner.placed import Placement
 from tandem.planner.pools import LARGEST
 from tandem.planner.prediction import predict, weighted_quantile
 from tandem.planner.queueing import targets
-from tandem.planner.queueing.tandem import UNLIMITED, Tandem
+from tandem.planner.queueing.stages import UNLIMITED
+from tandem.planner.queueing.tandem import Tandem
 from tandem.planner.queueing.targets import Target
 from tandem.planner.region import Pair, cost, counts
 from tandem.planner.spec import FleetSpec, Slo

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tandem.planner import demand
+from tandem.planner.buckets import coarsened
 from tandem.planner.cells import NO_CELLS, Cells
 from tandem.planner.demand import Floats
 from tandem.planner.identity import by_identity
@@ -102,4 +102,4 @@ def _summed(table: Floats, most: int) -> Floats:
     starts[1:] = (ordered[1:, :3] != ordered[:-1, :3]).any(axis=1)
     rows = ordered[starts]
     rows[:, 3] = np.bincount(np.cumsum(starts) - 1, ordered[:, 3], len(rows))
-    return demand.coarsened(rows) if len(rows) > most else rows
+    return coarsened(rows) if len(rows) > most else rows

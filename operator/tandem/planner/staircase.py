@@ -18,7 +18,8 @@ from tandem.api.role import Role
 from tandem.planner import region
 from tandem.planner.demand import Floats
 from tandem.planner.pools import LARGEST
-from tandem.planner.queueing.tandem import UNLIMITED, Tandem
+from tandem.planner.queueing.stages import UNLIMITED
+from tandem.planner.queueing.tandem import Tandem
 from tandem.planner.region import Pair, Price, Region
 from tandem.planner.spec import FleetSpec
 

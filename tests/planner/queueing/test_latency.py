@@ -4,7 +4,8 @@ import pytest
 from tests.planner.builders import spec
 
 from tandem.planner.demand import Demand, mix
-from tandem.planner.queueing.tandem import UNLIMITED, Tandem
+from tandem.planner.queueing.stages import UNLIMITED
+from tandem.planner.queueing.tandem import Tandem
 
 
 def test_a_prompt_of_a_token_among_giants_takes_no_time_less_than_none() -> None:

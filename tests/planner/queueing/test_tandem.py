@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from tests.planner.builders import ENGINE, demand, spec
 
 from tandem.api.role import Role
-from tandem.planner.queueing.tandem import UNLIMITED, Tandem
+from tandem.planner.queueing.stages import UNLIMITED
+from tandem.planner.queueing.tandem import Tandem
 
 BY_PREFILL = replace(ENGINE, first_token=Role.PREFILL)
 

@@ -46,7 +46,8 @@ from tandem.planner.policies.proposal import (
     held,
     parameter,
 )
-from tandem.planner.queueing.tandem import UNLIMITED, Tandem
+from tandem.planner.queueing.stages import UNLIMITED
+from tandem.planner.queueing.tandem import Tandem
 from tandem.planner.sizing import Sizing, size
 from tandem.planner.spec import FleetSpec
 

@@ -10,6 +10,10 @@ from tandem.planner.queueing.mixed import Part
 from tandem.planner.queueing.prefill import PrefillWork
 from tandem.planner.queueing.wait import Wait
 
+UNLIMITED = 10**6  # replicas of a role so many that nobody waits for it
+
+Counts = tuple[int, ...]  # replicas of each kind
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PrefillStage:

@@ -20,7 +20,6 @@ decode has not taken yet (`pinned`).
 import copy
 from collections.abc import Mapping
 from dataclasses import replace
-from math import inf
 from operator import mul
 
 import numpy as np
@@ -29,20 +28,14 @@ from tandem.api.role import Role
 from tandem.planner import pools
 from tandem.planner.demand import Demand, Floats
 from tandem.planner.pools import Filling
-from tandem.planner.queueing import decode, link, mixed, pinned, prefill, targets, works
-from tandem.planner.queueing.decode import DecodePool, DecodeWork
+from tandem.planner.queueing import link, mixed, pinned, targets, works
 from tandem.planner.queueing.latency import Latency, flat
-from tandem.planner.queueing.link import LinkState, LinkWork
-from tandem.planner.queueing.prefill import PrefillWork
-from tandem.planner.queueing.stages import DecodeStage, PrefillStage
-from tandem.planner.queueing.wait import NO_WAIT, Wait
+from tandem.planner.queueing.sides import Sides
+from tandem.planner.queueing.stages import UNLIMITED, Counts, DecodeStage, PrefillStage
+from tandem.planner.queueing.wait import Wait
 from tandem.planner.spec import FleetSpec
 
-UNLIMITED = 10**6  # replicas of a role so many that nobody waits for it
-MOST_STRETCH = 1e3  # of transfers, in KV that is on its way
 SENDING = 0.25  # of a prefill: a transfer that is shorter (means over kinds) keeps no sender busy
-
-Counts = tuple[int, ...]  # replicas of each kind
 
 
 class Tandem:
@@ -69,8 +62,7 @@ class Tandem:
         self._shares = np.array([each.share for each in self.targets])
         self._is_plain = len(self.targets) == len(prefills) == 1
         self._senders_matter = self._could_keep_busy()
-        self._prefills: dict[tuple[Counts, float], PrefillStage] = {}
-        self._decodes: dict[tuple[Counts, Counts], DecodeStage] = {}
+        self._sides = Sides(self._works, self._latency, demand)
 
     def filled(self, fillings: Mapping[Role, Filling]) -> "Tandem":
         """The same kinds of replica taken in another order; what is known of a composition stays known."""
@@ -87,7 +79,7 @@ class Tandem:
         other, rate_rps = copy.copy(self), share * self.demand.rate_rps
         ca2 = 1 + min(share, 1.0) * (self.demand.arrival_ca2 - 1)
         other.demand = replace(self.demand, rate_rps=rate_rps, arrival_ca2=ca2)
-        other._prefills, other._decodes = {}, {}  # noqa: SLF001 - of its own class
+        other._sides = Sides(self._works, self._latency, other.demand)  # noqa: SLF001 - of its own class
         return other
 
     def _take_main(self) -> None:
@@ -107,12 +99,12 @@ class Tandem:
     @property
     def rate_rps(self) -> float:
         """Requests a second that an engine can serve at all."""
-        return self.demand.rate_rps * self.served
+        return self._sides.rate_rps
 
     @property
     def prompts_rps(self) -> float:
         """Prompts a second of these: as many, where the roles are not asked about different moments."""
-        return self.rate_rps * self.demand.prompts
+        return self._sides.prompts_rps
 
     def attainment(self, prefills: int, decodes: int) -> float:
         """Share of requests that meet TTFT and TPOT both."""
@@ -179,12 +171,12 @@ class Tandem:
         senders: Counts = ()
         if self._senders_matter and 0 < prefills < UNLIMITED:
             senders = self._counts(Role.PREFILL, prefills)
-        return self._behind(senders, self._counts(Role.DECODE, decodes))
+        return self._sides.decode(senders, self._counts(Role.DECODE, decodes))
 
     def idle(self, prefill_kind: int, decode_kind: int) -> Floats:
         """What idle replicas of two kinds attain of each target, shape (targets,)."""
         ends = tuple(UNLIMITED if k == decode_kind else 0 for k in range(len(self.decode_works)))
-        met: Floats = self._behind((), ends).slack[prefill_kind].sum(axis=-1)
+        met: Floats = self._sides.decode((), ends).slack[prefill_kind].sum(axis=-1)
         return met
 
     def most_rps(self, role: Role) -> tuple[float, ...]:
@@ -219,83 +211,5 @@ class Tandem:
         """Prefill replicas in front of a decode side."""
         counts = self._counts(Role.PREFILL, prefills)
         kv_tokens = self._kv_tokens(counts)
-        key = counts, pinned.held_up(self.lengths, stage.pinned_tokens, prefills, kv_tokens)
-        if key not in self._prefills:
-            self._prefills[key] = self._prefill(*key)
-        return self._prefills[key]
-
-    def _behind(self, senders: Counts, counts: Counts) -> DecodeStage:
-        """Decode replicas behind prefill replicas; () where it is all one who sends."""
-        key = senders, counts
-        if key not in self._decodes:
-            is_idle = not senders and max(counts) >= UNLIMITED
-            self._decodes[key] = self._idle(counts) if is_idle else self._decode(*key)
-        return self._decodes[key]
-
-    def _idle(self, counts: Counts) -> DecodeStage:
-        """Decode replicas without end: they do alike at any rate, unless their links share a domain."""
-        asked, rate_rps = self.targets[0], self.rate_rps
-        is_shared = self._is_plain and asked.weights is self.lengths.weights
-        if not is_shared or any(work.domain_ports < inf for work in self.link_works):
-            return self._decode((), counts)
-        key = counts, asked.slo.ttft_s, asked.slo.tiers, asked.slo.tpot_s
-        if key not in self._works.idle:
-            self._works.idle[key] = self._decode((), counts)
-        stage = self._works.idle[key]
-        kept = pinned.tokens(self.lengths, rate_rps, stage.transfer_s, NO_WAIT)
-        return replace(stage, pinned_tokens=kept)
-
-    def _prefill(self, counts: Counts, held_up: float) -> PrefillStage:
-        (work, shares), wait = self._prompts(counts), NO_WAIT
-        if (free := sum(counts) * (1 - held_up)) < UNLIMITED:
-            wait = prefill.wait(work, self.prompts_rps, self.demand.arrival_ca2, free)
-        within = 1 - wait.beyond(self._latency.times_s)
-        return PrefillStage(work=work, shares=shares, held_up=held_up, wait=wait, within=within)
-
-    def _prompts(self, counts: Counts) -> tuple[PrefillWork, Floats]:
-        """What prompts cost prefill replicas, and the share of each kind."""
-        return mixed.prefills(self.prefill_works, counts, self.prompts_rps, self.lengths.weights)
-
-    def _decode(self, senders: Counts, counts: Counts) -> DecodeStage:
-        parts = mixed.parts(self.decode_works, counts, self.rate_rps)
-        work = mixed.decode_work(self.decode_works, parts)
-        links = mixed.link_work(self.link_works, parts)
-        ports = self._ports(links, senders, mixed.ports(self.link_works, parts, links))
-        transfer_s = link.exposed_s(links, ports.excess)
-        replicas = sum(part.replicas for part in parts)
-        pool = self._pool(work, links, replicas, ports)
-        cases_s = link.cases_s(links, ports, self._latency.shortest_s)
-        met = self._latency.tpot_met(work, pool, transfer_s)
-        return DecodeStage(
-            parts=parts,
-            work=work,
-            replicas=replicas,
-            pool=pool,
-            link=ports,
-            transfer_s=transfer_s,
-            cases_s=cases_s,
-            pinned_tokens=pinned.tokens(self.lengths, self.rate_rps, transfer_s, pool.admission),
-            tpot_met=met,
-            slack=self._latency.slack(self.prefill_works, work, pool, cases_s, met),
-        )
-
-    def _ports(self, links: LinkWork, senders: Counts, takers: float) -> LinkState:
-        if not senders:
-            ends = (UNLIMITED, takers) if takers < UNLIMITED else (inf, inf)
-            return link.state(links, self.rate_rps, *ends)
-        prefill_s = self._prompts(senders)[0].mean_s
-        return link.state(links, self.rate_rps, sum(senders), takers, prefill_s)
-
-    def _pool(
-        self, work: DecodeWork, links: LinkWork, replicas: int, ports: LinkState
-    ) -> DecodePool:
-        if replicas >= UNLIMITED:
-            return decode.idle(work)
-        loading_s = links.loading_token_s * min(1 + ports.excess, MOST_STRETCH)
-        return decode.pool(
-            work,
-            self.rate_rps,
-            replicas,
-            arrival_ca2=self.demand.arrival_ca2,
-            loading_tokens=self.rate_rps * loading_s,
-        )
+        held_up = pinned.held_up(self.lengths, stage.pinned_tokens, prefills, kv_tokens)
+        return self._sides.prefill(counts, held_up)
