@@ -93,16 +93,20 @@ async def test_after_its_time_to_drain_users_are_told_so(tmp_path: Path) -> None
         aiohttp.ClientSession() as user,
     ):
 
-        async def ask(*, stream: bool) -> tuple[int, bytes]:
-            asked = {**ASK, "stream": stream}
+        async def whole() -> tuple[int, bytes]:
+            asked = {**ASK, "stream": False}
             async with user.post(f"{url}/v1/completions", json=asked) as answer:
                 return answer.status, await answer.read()
 
-        asking = [asyncio.create_task(ask(stream=True)), asyncio.create_task(ask(stream=False))]
-        await asyncio.sleep(0.3)
-        process.send_signal(signal.SIGTERM)
-        (status, stream), (refused, whole) = await asyncio.gather(*asking)
-        assert (status, refused) == (200, 503)
+        async with user.post(
+            f"{url}/v1/completions", json=ASK
+        ) as streaming:  # has its head: it came first
+            waiting = asyncio.create_task(whole())
+            await asyncio.sleep(0.3)
+            process.send_signal(signal.SIGTERM)
+            stream = await streaming.read()
+        refused, said = await waiting
+        assert (streaming.status, refused) == (200, 503)
         assert b"the gateway is shutting down" in stream
-        assert b"the gateway is shutting down" in whole
+        assert b"the gateway is shutting down" in said
         assert await asyncio.wait_for(process.wait(), 5) == 0
