@@ -90,6 +90,16 @@ def test_asked_again_it_answers_from_its_store(
     assert "GPU-hours at 95.00% attainment" in shown
 
 
+def test_one_point_is_each_policy_as_it_comes(tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    words = ["--policy", "hpa", "--policy", "static", "--routing", "own", "--points", "1"]
+    assert league(*SMALL, *words, "--store", str(tmp_path / "store"), "--json", str(out)) == 0
+    document = json.loads(out.read_text())
+
+    assert [row["parameter"] for row in document["rows"] if row["policy"] == "hpa"] == [0.7]
+    assert all(each["default"] is not None for each in document["frontier"])
+
+
 def test_the_json_of_a_whole_outcome_is_json() -> None:
     document = json.loads(json.dumps(written.document(outcome()), allow_nan=False))
 
@@ -108,7 +118,7 @@ def test_the_json_of_a_whole_outcome_is_json() -> None:
         (["--trace", "drift", "--policy", "nosuch"], "--policy"),
         (["--trace", "drift", "--routing", "mine"], "--routing"),
         (["--trace", "drift", "--seeds", "0"], "--seeds"),
-        (["--trace", "drift", "--points", "1"], "--points"),
+        (["--trace", "drift", "--points", "0"], "--points"),
         (["--trace", "drift", "--jobs", "0"], "--jobs"),
         (["--trace", "drift", "--start-spread", "-1"], "--start-spread"),
         (["--trace", "drift", "--attainment", "1"], "--attainment"),

@@ -64,7 +64,7 @@ def run(
     ] = None,
     seeds: Annotated[int | None, typer.Option(help="Replications; 1.")] = None,
     points: Annotated[
-        int | None, typer.Option(help="Values of each policy's parameter; 3.")
+        int | None, typer.Option(help="Values of each policy's parameter; 1: its default alone; 3.")
     ] = None,
     oracle_effort: Annotated[
         int | None, typer.Option(help="Simulations that the oracle may take; 40.")

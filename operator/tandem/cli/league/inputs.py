@@ -77,7 +77,7 @@ def effort(suite: str | None, points: int | None, seeds: int | None, oracle: int
     """What was said, else what the suite looks with."""
     known = EFFORTS[suite]
     return Effort(
-        points=known.points if points is None else at_least("--points", points, 2),
+        points=known.points if points is None else at_least("--points", points, 1),
         halvings=known.halvings,
         oracle=known.oracle if oracle is None else at_least("--oracle-effort", oracle, 0),
         seeds=known.seeds if seeds is None else at_least("--seeds", seeds, 1),

@@ -37,9 +37,9 @@ class Entry:
         return parameter.least, parameter.most
 
     def values(self, points: int) -> tuple[float, ...]:
-        """So many of the values that the policy names for a sweep, the outermost among them."""
+        """So many of the values that the policy names for a sweep, the outermost among them; with one the default alone."""
         aggressiveness = named(self.policy).aggressiveness
-        if aggressiveness is None:
+        if aggressiveness is None or points <= 1:
             return ()
         sweep = aggressiveness.sweep
         if points >= len(sweep):

@@ -36,17 +36,21 @@ class Sweep:
     @property
     def most(self) -> int:
         """Runs that it asks for at most."""
-        return (1 + len(self.values) + self.halvings) * len(self.jobs(None))
+        return (1 + len(self.values) + self._halvings) * len(self.jobs(None))
 
     def search(self) -> Generator[Sequence[Task], Sequence[Done], None]:
         """The default and the inner values at once, the ends where they matter, then halvings."""
         yield from self._play((None, *self.values[1:-1]))
         yield from self._play(self._ends())
-        for _ in range(self.halvings if self.values else 0):
+        for _ in range(self._halvings):
             value = self._next()
             if value is None or value in self.found:
                 return
             yield from self._play((value,))
+
+    @property
+    def _halvings(self) -> int:
+        return self.halvings if self.values else 0
 
     def _play(
         self, values: Sequence[float | None]
