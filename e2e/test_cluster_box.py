@@ -116,14 +116,22 @@ def output(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+def told(path: Path) -> str:
+    """What a file says, or where a link goes; nothing once another cluster, which may run, has removed it."""
+    try:
+        return f"{path.readlink()}" if path.is_symlink() else path.read_text()
+    except FileNotFoundError:
+        return ""
+
+
 def leftovers() -> list[str]:
     """Files of this cluster outside its run folder: a namespace, links to logs, addresses, dead sockets."""
     sockets = list(Path("/run/containerd/s").glob("*"))
     listening = Path("/proc/net/unix").read_text()
-    logs = [x for x in Path("/var/log/containers").glob("*") if x.is_symlink()]
+    logs, addresses = Path("/var/log/containers"), Path("/var/lib/cni/results")
     found = [Path("/run/netns", NETNS)]
-    found += [x for x in logs if f"{x.readlink()}".startswith(f"{RUN}/")]
-    found += [x for x in Path("/var/lib/cni/results").glob("*") if f"{RUN}/" in x.read_text()]
+    found += [x for x in logs.glob("*") if told(x).startswith(f"{RUN}/")]
+    found += [x for x in addresses.glob("*") if f"{RUN}/" in told(x)]
     found += [x for x in sockets if f"{x}" not in listening]
     return sorted(f"{path}" for path in found if os.path.lexists(path))
 
