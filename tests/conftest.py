@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from tests.examples import SHORT
 
 # No deadline: the machines of CI are shared. Derandomised: a red run must be red again.
 # `pytest --hypothesis-profile=long` looks further.
-settings.register_profile("short", deadline=None, derandomize=True, max_examples=200)
+settings.register_profile("short", deadline=None, derandomize=True, max_examples=SHORT)
 settings.register_profile("long", deadline=None, derandomize=True, max_examples=10_000)
 settings.load_profile("short")
 

@@ -5,8 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from cronsim import CronSim
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples import fewer
 
 from tandem.api import cron
 
@@ -48,7 +49,7 @@ def test_a_moment_counts_after_one_time_and_up_to_another() -> None:
     assert cron.latest("0 9 * * *", "UTC", nine_s - 60, nine_s - 1) is None
 
 
-@settings(max_examples=150)
+@fewer(150)
 @given(
     line=st.sampled_from(
         ["0 9 * * 1-5", "30 2 * * *", "15,45 0-3 * * *", "*/20 * * * *", "59 23 L * *", "0 0 * * *"]

@@ -2,7 +2,7 @@ import json
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 from tests.controller.builders import (
@@ -17,6 +17,7 @@ from tests.controller.builders import (
     plan,
     tick,
 )
+from tests.examples import fewer
 from tests.planner.builders import ENGINE, D, P, costing, pair, spec
 
 from tandem.api import crd
@@ -409,7 +410,7 @@ SCHEMA = Draft4Validator(crd.schema(crd.FLEET.model)["properties"]["status"])
 
 
 @given(st.builds(Wild, TEXTS, COUNTS, READINGS, NUMBERS, CELLS))
-@settings(max_examples=60, deadline=None)
+@fewer(60)
 def test_no_status_is_larger_than_its_bound_or_refused_by_the_schema(wild: Wild) -> None:
     troubles = [Trouble(reason, wild.text) for reason in SAID]
 
@@ -449,7 +450,7 @@ LOOKS = st.lists(
 
 
 @given(LOOKS)
-@settings(max_examples=60, deadline=None)
+@fewer(60)
 def test_the_transition_time_of_a_condition_moves_only_when_its_status_does(
     looks: list[tuple[bool, int, Reason | None, Figure | Missing, Mode, float]],
 ) -> None:

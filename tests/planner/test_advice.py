@@ -1,8 +1,9 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples import fewer
 from tests.planner.builders import D, P, counts, demand, pair, spec
 
 from tandem.planner import advice
@@ -12,7 +13,7 @@ from tandem.planner.sizing import size
 from tandem.planner.spec import Budget
 
 
-@settings(max_examples=15)
+@fewer(15)
 @given(rate_rps=st.floats(1.0, 60.0), cv=st.sampled_from([0.0, 0.8]))
 def test_the_highest_rate_is_served_and_a_little_more_is_not(rate_rps: float, cv: float) -> None:
     asked = spec(ttft_s=1.5)
@@ -58,7 +59,7 @@ def test_relief_tells_the_role_and_what_comes_next() -> None:
     assert advice.relief(size(demand(0.1), spec())) is None
 
 
-@settings(max_examples=10)
+@fewer(10)
 @given(accelerators=st.integers(10, 13), rate_rps=st.floats(50.0, 62.0))
 def test_the_nearest_slo_is_met_and_a_tighter_one_is_not(
     accelerators: int, rate_rps: float

@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples import fewer
 from tests.planner.builders import ENGINE, counts, demand, pair, spec
 
 from tandem.api.role import Role
@@ -56,7 +57,7 @@ def test_a_tier_holds_up_to_its_bound() -> None:
     assert long.attainment(4, 4) == pytest.approx(1.0, abs=0.01)
 
 
-@settings(max_examples=40)
+@fewer(40)
 @given(
     rate_rps=st.floats(0.1, 80.0),
     target_s=st.floats(0.15, 1.5),
@@ -114,7 +115,7 @@ def test_what_no_class_takes_has_the_slo_of_the_fleet() -> None:
     assert tandem.targets[2].slo == spec().slo
 
 
-@settings(max_examples=30)
+@fewer(30)
 @given(
     rate_rps=st.floats(0.1, 60.0),
     shares=st.tuples(st.floats(0.05, 0.45), st.floats(0.05, 0.45)),
@@ -174,7 +175,7 @@ def test_requests_that_no_engine_holds_are_missed_by_their_own_class() -> None:
     st.floats(0.01, 1.0),
     st.floats(1e-3, 100),
 )
-@settings(max_examples=40)
+@fewer(40)
 def test_no_mixture_raises(
     rate_rps: float, input_tokens: float, cv: float, share: float, ttft_s: float
 ) -> None:

@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples import fewer
 from tests.planner.builders import D, P, counts, demand, observation, pair, spec
 from tests.planner.observations import pods, traffics
 
@@ -283,7 +284,7 @@ def _holds(each: Threshold, told: Explanation, asked: FleetSpec, rate_rps: float
     assert before == told.wish[each.role]
 
 
-@settings(max_examples=25)
+@fewer(25)
 @given(
     looks=st.lists(
         st.tuples(st.floats(0, 50), traffics, st.fixed_dictionaries({P: pods, D: pods})),

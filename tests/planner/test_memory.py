@@ -2,8 +2,9 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples import fewer
 from tests.planner.builders import D, P, observation
 
 from tandem.planner.cells import Cells
@@ -137,7 +138,7 @@ def test_an_hour_at_a_second_a_tick_is_small_and_loses_no_arrival_of_the_hour() 
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 40), st.floats(0, 30)), min_size=1, max_size=200))
-@settings(max_examples=60)
+@fewer(60)
 def test_what_is_joined_at_each_look_is_what_a_look_at_all_would_join(
     looks: list[tuple[float, float]],
 ) -> None:

@@ -7,8 +7,9 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples import fewer
 from tests.planner.builders import ENGINE, D, P, counts, demand, pair, spec
 
 from tandem.planner import advice, composition, placement, region
@@ -90,7 +91,7 @@ def paid(found: Sizing) -> float:
 sizes = st.lists(st.integers(2, 6), min_size=1, max_size=3)
 
 
-@settings(max_examples=40)
+@fewer(40)
 @given(
     sizes,
     st.sampled_from([(1, 1), (2, 1), (1, 2), (2, 2), (3, 1)]),
@@ -130,7 +131,7 @@ def test_no_split_is_cheaper(  # noqa: PLR0917 - hypothesis
 loads = st.tuples(sizes, st.sampled_from([(1, 1), (2, 1), (1, 2), (4, 4)]), st.floats(0.0, 60.0))
 
 
-@settings(max_examples=30)
+@fewer(30)
 @given(loads, st.randoms(use_true_random=False))
 def test_which_domain_is_which_means_nothing(
     load: tuple[list[int], tuple[int, int], float],
@@ -149,7 +150,7 @@ def test_which_domain_is_which_means_nothing(
     assert sorted(split(mixed).values()) == sorted(split(found).values())
 
 
-@settings(max_examples=30)
+@fewer(30)
 @given(loads, st.integers(0, 2), st.integers(1, 6))
 def test_more_capacity_never_costs_more(
     load: tuple[list[int], tuple[int, int], float], which: int, more: int
@@ -168,7 +169,7 @@ def test_more_capacity_never_costs_more(
     assert paid(wider) <= paid(found) + 1e-6
 
 
-@settings(max_examples=100)
+@fewer(100)
 @given(loads, st.floats(0.05, 100.0), st.sampled_from([0.0, 1.0, 8.0]))
 def test_no_fleet_with_domains_raises_and_all_pods_lie_where_they_fit(
     load: tuple[list[int], tuple[int, int], float], ttft_s: float, ca2: float

@@ -6,8 +6,9 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples import fewer
 from tests.planner.builders import D, P, counts, demand, observation, pair, spec
 from tests.planner.observations import pods, traffics
 
@@ -278,7 +279,6 @@ def test_the_memory_survives_a_restart() -> None:
     assert plan(seen, stored, CALM).roles == plan(seen, last.memory, CALM).roles
 
 
-@settings(max_examples=120)
 @given(
     looks=st.lists(
         st.tuples(st.floats(0, 50), traffics, st.fixed_dictionaries({P: pods, D: pods})),
@@ -322,7 +322,7 @@ def test_no_observation_raises_or_leads_outside_what_is_allowed(
         memory = decided.memory
 
 
-@settings(max_examples=40)
+@fewer(40)
 @given(st.floats(0, 60), st.floats(0, 60), st.sampled_from([(500, 0, 100), (2000, 500, 400)]))
 def test_more_load_never_means_fewer_replicas(
     rate_rps: float, more_rps: float, lengths: tuple[int, int, int]

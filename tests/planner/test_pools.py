@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples import fewer
 from tests.planner.builders import ENGINE, D, P, counts, demand, pair, spec
 
 from tandem.api.role import Role
@@ -150,7 +151,7 @@ def test_a_pool_that_can_not_meet_the_slo_is_left_at_its_minimum() -> None:
     assert forced.pools[D]["slow"] == 1
 
 
-@settings(max_examples=30)
+@fewer(30)
 @given(
     rate_rps=st.floats(0.5, 80.0),
     cv=st.sampled_from([0.0, 0.8]),
@@ -179,7 +180,7 @@ def test_a_mixture_is_never_dearer_than_the_best_single_pool(
     assert not meeting or paid(found) <= min(meeting) + 1e-6
 
 
-@settings(max_examples=30)
+@fewer(30)
 @given(
     rate_rps=st.floats(0.0, 40.0),
     fast=st.tuples(st.integers(1, 5), st.integers(1, 5)),

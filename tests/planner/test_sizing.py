@@ -2,8 +2,9 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.examples import fewer
 from tests.planner.builders import ENGINE, D, P, costing, counts, demand, pair, spec
 
 from tandem.planner.queueing.tandem import Tandem
@@ -25,7 +26,7 @@ def cheapest(load_rps: float, asked: FleetSpec, cv: float) -> tuple[float, list[
     return least, [each for each in meeting if sum(each) == least]
 
 
-@settings(max_examples=25)
+@fewer(25)
 @given(st.floats(0.1, 80.0), st.sampled_from([0.0, 0.5]), st.floats(0.013, 0.05))
 def test_no_cheaper_pair_meets_the_slo_and_no_equal_one_better(
     rate_rps: float, cv: float, tpot_s: float

@@ -3,6 +3,7 @@
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from tests.examples import fewer
 
 from tandem.api.role import Role
 from tandem.perf.engine_profile import DecodeCost
@@ -128,4 +129,4 @@ class RouterMachine(RuleBasedStateMachine):
 
 
 TestRouterMachine = RouterMachine.TestCase
-TestRouterMachine.settings = settings(max_examples=150, stateful_step_count=40)
+TestRouterMachine.settings = settings(fewer(150), stateful_step_count=40)

@@ -2,11 +2,12 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes.aio.client import models
 from pydantic import BaseModel
 from tests.controller.children import builders, golden
+from tests.examples import fewer
 
 from tandem.api.fleet import DisaggregatedLLM
 from tandem.api.role import Role
@@ -64,7 +65,7 @@ def model(body: dict[str, Any]) -> type[BaseModel]:
     return found
 
 
-@settings(max_examples=40)
+@fewer(40)
 @given(fleets())
 def test_every_child_of_every_legal_fleet_is_one_that_kubernetes_knows(
     fleet: DisaggregatedLLM,
@@ -80,7 +81,7 @@ def test_a_field_that_kubernetes_does_not_know_is_seen() -> None:
         model(body).model_validate(body)
 
 
-@settings(max_examples=40)
+@fewer(40)
 @given(fleets())
 def test_every_name_and_label_is_legal_whatever_the_fleet_is_called(
     fleet: DisaggregatedLLM,
@@ -102,7 +103,7 @@ def assert_dns_label(name: str) -> None:
     assert name[-1].isalnum()
 
 
-@settings(max_examples=40)
+@fewer(40)
 @given(fleets())
 def test_a_pod_is_killed_only_after_its_pause_and_its_drain(fleet: DisaggregatedLLM) -> None:
     pod = builders.pod(fleet)
@@ -115,14 +116,14 @@ def test_a_pod_is_killed_only_after_its_pause_and_its_drain(fleet: Disaggregated
     assert pod["terminationGracePeriodSeconds"] > pause_s + drain_s
 
 
-@settings(max_examples=40)
+@fewer(40)
 @given(fleets())
 def test_the_same_fleet_gives_the_same_bytes(fleet: DisaggregatedLLM) -> None:
     again = DisaggregatedLLM.model_validate_json(fleet.model_dump_json(by_alias=True))
     assert json.dumps(builders.rendered(fleet)) == json.dumps(builders.rendered(again))
 
 
-@settings(max_examples=40)
+@fewer(40)
 @given(fleets())
 def test_a_selector_selects_the_pods_of_its_own_template(fleet: DisaggregatedLLM) -> None:
     made = [body for body in builders.rendered(fleet) if body["kind"] == "Deployment"]

@@ -3,10 +3,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.api import documents
 from tests.controller.children import builders
+from tests.examples import fewer
 
 from tandem.api.role import Role
 from tandem.controller.children import children, revision
@@ -104,7 +105,7 @@ def merged(parts: list[dict[str, Any]]) -> dict[str, Any]:
     return {path: value for part in parts for path, value in part.items()}
 
 
-@settings(max_examples=40)
+@fewer(40)
 @given(edits, edits)
 def test_the_revision_changes_when_and_only_when_the_pods_do(
     first: list[dict[str, Any]], second: list[dict[str, Any]]

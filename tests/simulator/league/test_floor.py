@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples import fewer
 from tests.fakes.simulated import ROUND, requests, scenario
 
 from tandem.api.role import Role
@@ -112,7 +113,7 @@ REQUESTS = st.lists(
 )
 
 
-@settings(max_examples=60)
+@fewer(60)
 @given(
     REQUESTS,
     st.integers(1, 3),
@@ -141,7 +142,7 @@ CHAINS = st.lists(
 )
 
 
-@settings(max_examples=60)
+@fewer(60)
 @given(CHAINS, st.integers(1, 2), st.sampled_from([ROUND, generated(ROUND)]))
 def test_no_run_that_keeps_prefixes_costs_less_than_its_floor(
     rows: list[tuple[int, int, int, int]], pods: int, true: StepTimes
