@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from tests.examples import fewer
 from tests.planner.builders import ENGINE, D, P, costing, counts, demand, pair, spec
 
+from tandem.planner.demand import Demand, mix
 from tandem.planner.queueing.tandem import Tandem
 from tandem.planner.sizing import Sizing, size
-from tandem.planner.spec import Budget, FleetSpec, RatioBounds
+from tandem.planner.spec import Budget, FleetSpec, RatioBounds, RequestClass, Slo
 
 rates = st.floats(0.0, 120.0)
 variations = st.sampled_from([0.0, 0.5, 1.0, 1.5])
@@ -221,3 +222,18 @@ def test_a_domain_s_link_that_is_too_slow_leaves_the_rest_sized_as_if_it_were_no
     assert found.infeasible is not None
     assert found.infeasible.attainment == 0.0
     assert found.replicas == free.replicas
+
+
+@pytest.mark.parametrize(
+    "classes", [(), (RequestClass(name="chat", share=0.5, slo=Slo(ttft_s=1.0, tpot_s=0.05)),)]
+)
+def test_requests_of_which_no_engine_holds_any_are_refused_with_what_it_takes(
+    classes: tuple[RequestClass, ...],
+) -> None:
+    small = replace(ENGINE, kv=replace(ENGINE.kv, capacity_tokens=100))
+    huge = Demand(rate_rps=10.0, lengths=mix([500, 900], [0, 0], [50, 70], [0.5, 0.5]))
+    sizing = size(huge, replace(spec(profile=small), classes=classes))
+
+    assert not sizing.feasible
+    assert sizing.infeasible is not None
+    assert sizing.infeasible.attainment == 0.0

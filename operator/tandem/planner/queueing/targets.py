@@ -14,7 +14,6 @@ from tandem.planner.spec import FleetSpec, RequestClass, Slo
 
 OTHERS = "others"  # requests of no class, where there are classes
 LEAST_SHARE = 1e-9  # of arrivals: fewer are no class, but a rounding
-NOBODY = np.zeros(1)  # of all points
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,11 +40,12 @@ def of(
     demand: Demand, spec: FleetSpec, kept: NDArray[np.bool_], served: LengthMix
 ) -> tuple[Target, ...]:
     """The targets of a demand's requests, of whose points `kept` are served at all: those of `served`."""
+    nobody = np.zeros_like(served.weights)
     if not spec.classes and served is demand.lengths:
-        return (_target(OTHERS, spec.slo, 1.0, served.weights if kept[0] else NOBODY, served),)
+        return (_target(OTHERS, spec.slo, 1.0, served.weights if kept[0] else nobody, served),)
     weighted = ((name, slo, weights) for name, slo, weights in _weighted(demand, spec))
     return tuple(
-        _target(name, slo, share, (weights[kept] if kept.any() else NOBODY) / share, served)
+        _target(name, slo, share, (weights[kept] if kept.any() else nobody) / share, served)
         for name, slo, weights in weighted
         if (share := float(weights.sum())) > LEAST_SHARE
     )
