@@ -98,10 +98,8 @@ async def test_after_its_time_to_drain_users_are_told_so(tmp_path: Path) -> None
             async with user.post(f"{url}/v1/completions", json=asked) as answer:
                 return answer.status, await answer.read()
 
-        async with user.post(
-            f"{url}/v1/completions", json=ASK
-        ) as streaming:  # has its head: it came first
-            waiting = asyncio.create_task(whole())
+        async with user.post(f"{url}/v1/completions", json=ASK) as streaming:
+            waiting = asyncio.create_task(whole())  # comes second: the stream has its head
             await asyncio.sleep(0.3)
             process.send_signal(signal.SIGTERM)
             stream = await streaming.read()

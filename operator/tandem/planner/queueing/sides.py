@@ -23,13 +23,15 @@ MOST_STRETCH = 1e3  # of transfers, in KV that is on its way
 class Sides:
     """Both sides of a fleet, by replicas of each kind.
 
-    `rate_rps` are requests a second that an engine can serve at all, `prompts_rps` the prompts of these.
+    `rate_rps` are requests a second that an engine can serve at all, `prompts_rps` the prompts of these; `is_plain`
+    tells whether there is one target for all, and one kind of prefill replica.
     """
 
     def __init__(self, works: Works, latency: Latency, demand: Demand) -> None:
         self._works, self._latency = works, latency
         self.rate_rps = demand.rate_rps * works.served
         self.prompts_rps = self.rate_rps * demand.prompts
+        self.is_plain = len(latency.targets) == len(works.prefills) == 1
         self._arrival_ca2 = demand.arrival_ca2
         self._ahead: dict[tuple[Counts, float], PrefillStage] = {}
         self._behind: dict[tuple[Counts, Counts], DecodeStage] = {}
@@ -51,9 +53,9 @@ class Sides:
 
     def _idle(self, counts: Counts) -> DecodeStage:
         """Decode replicas without end."""
-        asked = self._latency.targets[0]
         if not self._is_idle_alike():
             return self._decode((), counts)
+        asked = self._latency.targets[0]
         key = counts, asked.slo.ttft_s, asked.slo.tiers, asked.slo.tpot_s
         if key not in self._works.idle:
             self._works.idle[key] = self._decode((), counts)
@@ -63,10 +65,9 @@ class Sides:
 
     def _is_idle_alike(self) -> bool:
         """Whether decode replicas without end do alike at any rate: one target, one kind, no domain's link."""
-        works, asked = self._works, self._latency.targets
-        is_plain = len(asked) == len(works.prefills) == 1
-        is_whole = asked[0].weights is works.lengths.weights
-        return is_plain and is_whole and all(work.domain_ports == inf for work in works.links)
+        is_whole = self._latency.targets[0].weights is self._works.lengths.weights
+        is_alone = all(work.domain_ports == inf for work in self._works.links)
+        return self.is_plain and is_whole and is_alone
 
     def _prefill(self, counts: Counts, held_up: float) -> PrefillStage:
         (work, shares), wait = self._prompts(counts), NO_WAIT

@@ -60,7 +60,6 @@ class Tandem:
         self._latency = Latency(self.lengths, self.targets, first_by_decode=self.first_by_decode)
         self.ttft_s = self._latency.ttft_s
         self._shares = np.array([each.share for each in self.targets])
-        self._is_plain = len(self.targets) == len(prefills) == 1
         self._senders_matter = self._could_keep_busy()
         self._sides = Sides(self._works, self._latency, demand)
 
@@ -108,7 +107,7 @@ class Tandem:
 
     def attainment(self, prefills: int, decodes: int) -> float:
         """Share of requests that meet TTFT and TPOT both."""
-        if not self._is_plain:
+        if not self._sides.is_plain:
             return min(self.served, float(self._shares @ self.attainments(prefills, decodes)))
         stage = self.decode(decodes, prefills)  # a search asks most often: no arrays of one
         met = float(stage.slack[0, 0] @ self._before(stage, prefills).within)
