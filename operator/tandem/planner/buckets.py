@@ -10,19 +10,23 @@ from numpy.typing import ArrayLike, NDArray
 
 Table = NDArray[np.float64]
 MOST_POINTS = 256  # of a mix; twice as many double the time of a prediction and move it by < 1 %
-BUCKETS = (  # a doubling of (uncached input, input, output), each coarser than the one before
-    (8, 8, 8),
-    (8, 8, 2),
-    (8, 4, 1),
-    (8, 2, 0.5),
-    (8, 2, 0.25),
-    (8, 1, 0.25),
-    (4, 1, 0.25),
-    (2, 1, 0.25),
-    (1, 0.5, 0.1),
-    (0.5, 0.25, 0.1),
+BUCKETS = (
+    np.array(  # a doubling of (uncached input, input, output), each coarser than the one before
+        [
+            (8, 8, 8),
+            (8, 8, 2),
+            (8, 4, 1),
+            (8, 2, 0.5),
+            (8, 2, 0.25),
+            (8, 1, 0.25),
+            (4, 1, 0.25),
+            (2, 1, 0.25),
+            (1, 0.5, 0.1),
+            (0.5, 0.25, 0.1),
+        ]
+    )[:, :, None]
 )
-BUCKET_PLACES = np.array([2**40, 2**20, 1])  # one number for three buckets
+BUCKET_PLACES = np.array([2.0**32, 2.0**16, 1.0])  # one number for three buckets, exact in a double
 WIDE = 0.003  # squared variation of outputs in a bucket that matters; a bucket of 8 a doubling has 0.0006
 
 
@@ -35,15 +39,15 @@ def coarsened(cells: ArrayLike) -> Table:
     """
     table = np.asarray(cells, dtype=np.float64)
     new = table[:, 0] - table[:, 1]
-    octaves = np.log2(np.maximum(np.column_stack([new, table[:, 0], table[:, 2]]), 1.0))
+    octaves = np.log2(np.maximum(np.stack([new, table[:, 0], table[:, 2]]), 1.0))
     fits = bisect_left(
         BUCKETS, True, key=lambda each: _distinct(_buckets(octaves, each)) <= MOST_POINTS
     )
     for resolution in BUCKETS[fits:-1]:
-        keys, group = np.unique(_buckets(octaves, resolution), return_inverse=True)
-        if _few(keys) and _few(rows := _merged(table, group)):
+        rows = _merged(table, _buckets(octaves, resolution))
+        if len(rows) <= MOST_POINTS:
             return rows
-    return _merged(table, np.unique(_buckets(octaves, BUCKETS[-1]), return_inverse=True)[1])
+    return _merged(table, _buckets(octaves, BUCKETS[-1]))
 
 
 def two_points(first: Table, second: Table, third: Table) -> tuple[Table, Table, Table]:
@@ -60,35 +64,44 @@ def two_points(first: Table, second: Table, third: Table) -> tuple[Table, Table,
     return low, high, (1 + skew / 2 / reach) / 2
 
 
-def _distinct(keys: NDArray[np.int64]) -> int:
+def _distinct(keys: Table) -> int:
     """How many different ones; twice as quick as to list them."""
     ordered = np.sort(keys)
     return 1 + int(np.count_nonzero(ordered[1:] != ordered[:-1]))
 
 
-def _few(rows: NDArray[np.generic]) -> bool:
-    return len(rows) <= MOST_POINTS
-
-
-def _buckets(octaves: Table, resolution: tuple[float, float, float]) -> NDArray[np.int64]:
+def _buckets(octaves: Table, resolution: Table) -> Table:
     """One number for the three buckets of each row."""
-    buckets: NDArray[np.int64] = np.floor(octaves * resolution).astype(np.int64) @ BUCKET_PLACES
+    buckets: Table = BUCKET_PLACES @ np.floor(octaves * resolution)
     return buckets
 
 
-def _merged(table: Table, group: NDArray[np.intp]) -> Table:
-    """One row for each group of rows, two where its outputs differ much."""
+def _merged(table: Table, keys: Table) -> Table:
+    """One row for all rows of a key, two where their outputs differ much."""
+    order = keys.argsort(kind="stable")  # one order, and so one sum, on every machine
+    total, means = _means(table.take(order, axis=0), keys.take(order))
+    first, second = means[2:4]
+    wide = second - first * first > WIDE * first * first
+    rows = np.stack([*means[:3], total], axis=1)
+    if not wide.any():
+        return rows
+    low, high = rows.compress(wide, axis=0), rows.compress(wide, axis=0)
+    low[:, 2], high[:, 2], share = two_points(*means[2:].compress(wide, axis=1))
+    low[:, 3] *= share
+    high[:, 3] *= 1 - share
+    return np.concatenate([rows.compress(~wide, axis=0), low, high])
+
+
+def _means(table: Table, keys: Table) -> tuple[Table, Table]:
+    """Weight of each run of equal keys, and weighed means of inputs, cached, outputs, their squares and cubes."""
     inputs, cached, outputs, weights = table.T
-    total = np.bincount(group, weights)
-    first, second, third = (np.bincount(group, weights * outputs**k) / total for k in (1, 2, 3))
-    means = [np.bincount(group, weights * lengths) / total for lengths in (inputs, cached)]
-    wide = second - first**2 > WIDE * first**2
-    low, high, share = two_points(first[wide], second[wide], third[wide])
-    split = [mean[wide] for mean in means]
-    return np.concatenate(
-        [
-            np.column_stack([*means, first, total])[~wide],
-            np.column_stack([*split, low, total[wide] * share]),
-            np.column_stack([*split, high, total[wide] * (1 - share)]),
-        ]
-    )
+    sums = np.empty((6, len(table)))
+    sums[0] = weights
+    for place, values in enumerate((inputs, cached, outputs), start=1):
+        np.multiply(weights, values, out=sums[place])
+    for place in (4, 5):
+        np.multiply(sums[place - 1], outputs, out=sums[place])
+    begins = np.ones(len(keys), dtype=np.bool_)
+    np.not_equal(keys[1:], keys[:-1], out=begins[1:])
+    sums = np.add.reduceat(sums, np.flatnonzero(begins), axis=1)
+    return sums[0], sums[1:] / sums[0]

@@ -153,8 +153,9 @@ def _played(
         return None
     most_rps = float(paths[0].seen.max())
     of = ready(roots, pairs[0][:, None, None], pairs[1][:, None], most_rps)
-    readied = of.sum(axis=-1)
-    served = np.maximum(of, seen, out=of).sum(axis=-1)  # in place: there are some twenty thousand
+    every = np.ones(len(seen))  # a product adds up in half the time of a sum
+    readied = of @ every
+    served = np.maximum(of, seen, out=of) @ every  # in place: there are some twenty thousand
     return Played((served - readied) / max(float(seen.sum()), 1e-9), readied / len(roots))
 
 

@@ -8,7 +8,6 @@ little is known, and where much came at once.
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tandem.planner.buckets import coarsened
 from tandem.planner.cells import NO_CELLS, Cells
@@ -31,14 +30,9 @@ MATTERS = 0.1  # new requests of those known
 def believed(lengths: LengthCounts | Missing) -> Floats:
     """Rows (input, cached, output, requests) that can be; none where nobody tells."""
     table = NO_CELLS.table if isinstance(lengths, Missing) else lengths.cells.table
-    possible = plausible(table)
-    return table if possible.all() else table[possible]
-
-
-def plausible(table: Floats) -> NDArray[np.bool_]:
-    """Which rows are lengths and counts that exist."""
-    possible: NDArray[np.bool_] = np.all((table >= LEAST) & (table <= MOST), axis=1)
-    return possible
+    if (table >= LEAST).all() and (table <= MOST).all():  # twice as quick as to ask row by row
+        return table
+    return table[((table >= LEAST) & (table <= MOST)).all(axis=1)]
 
 
 def learnt(
@@ -96,10 +90,13 @@ def _few(cells: Cells, most: int) -> Cells:
 
 def _summed(table: Floats, most: int) -> Floats:
     """One row for each (input, cached, output), in their order, weights added up; wider buckets if too many."""
-    order = np.lexsort((table[:, 2], table[:, 1], table[:, 0]))
-    ordered = table[order]
+    ordered = table.take(np.lexsort(table.T[2::-1]), axis=0)
     starts = np.ones(len(ordered), dtype=np.bool_)
-    starts[1:] = (ordered[1:, :3] != ordered[:-1, :3]).any(axis=1)
-    rows = ordered[starts]
-    rows[:, 3] = np.bincount(np.cumsum(starts) - 1, ordered[:, 3], len(rows))
+    before, after = (
+        ordered[:-1].T,
+        ordered[1:].T,
+    )  # a column at a time: a row of three is slow to look at
+    starts[1:] = (after[0] != before[0]) | (after[1] != before[1]) | (after[2] != before[2])
+    rows = ordered.compress(starts, axis=0)
+    rows[:, 3] = np.bincount(starts.cumsum() - 1, ordered[:, 3], len(rows))
     return coarsened(rows) if len(rows) > most else rows

@@ -102,7 +102,8 @@ def _of_law(law: ServiceLaw, arrival_ca2: float) -> Floats:
 def _of_own(law: ServiceLaw, arrival_ca2: float) -> Floats:
     """Coefficients of the quartic in a queue's own figures alone, shape (own terms, knots)."""
     others = np.concatenate([np.ones(1 + OWN), _of_law(law, arrival_ca2)])
-    coefficients: Floats = _SELECTS @ (_products(others, _PLACES)[:, None] * _table())
+    terms = _products(others, _OTHERS)[:, None] * _by_own()
+    coefficients: Floats = np.add.reduceat(terms, _BEGINS, axis=0)
     return coefficients
 
 
@@ -118,15 +119,22 @@ def _places(figures: int) -> NDArray[np.intp]:
     return np.array(list(combinations_with_replacement(range(figures + 1), 4))).T
 
 
+def _own_terms() -> NDArray[np.intp]:
+    """Which own term each term holds: with ones in the places of the other figures."""
+    own = np.sort(np.where(_PLACES > OWN, 0, _PLACES), axis=0)
+    held: NDArray[np.intp] = (own == _OWN_PLACES.T[:, :, None]).all(axis=1).argmax(axis=0)
+    return held
+
+
 _PLACES, _OWN_PLACES = _places(FIGURES), _places(OWN)
-# Which own term each term holds: with ones in the places of the other figures. Shape (own terms, terms).
-_SELECTS = (np.sort(np.where(_PLACES > OWN, 0, _PLACES), axis=0) == _OWN_PLACES.T[:, :, None]).all(
-    axis=1
-) * 1.0
+# Terms in the order of the own terms that they hold, where each of these begins, and the figures in them.
+_ORDER = np.argsort(_own_terms(), kind="stable")
+_BEGINS = np.searchsorted(_own_terms()[_ORDER], np.arange(_OWN_PLACES.shape[1]))
+_OTHERS = _PLACES[:, _ORDER]
 
 
 @cache
-def _table() -> Floats:
-    """Coefficients, shape (terms, knots)."""
+def _by_own() -> Floats:
+    """Coefficients in the order of own terms, shape (terms, knots)."""
     with TABLE.open() as lines:
-        return np.loadtxt(lines, delimiter=",")
+        return np.loadtxt(lines, delimiter=",")[_ORDER]

@@ -75,7 +75,9 @@ class Sharing:
         high = min(self.most, ceil(mean + SPREAD * deviation + SPREAD))
         stride = max(1.0, (high - low) / NODES)
         below = np.arange(low, high - stride / 2, stride, dtype=np.float64)
-        return np.append(below if len(below) else float(low), high)
+        states = np.empty(max(len(below), 1) + 1)
+        states[0], states[: len(below)], states[-1] = low, below, high
+        return states
 
     def _density(self, states: Floats) -> tuple[Floats, Floats]:
         """π at the states, over its largest, and with the states that each stands for."""
