@@ -128,6 +128,16 @@ def test_no_split_is_cheaper(  # noqa: PLR0917 - hypothesis
     assert least(rate_rps) - 1e-6 <= paid(found) <= least(rate_rps * PRECISE) + 1e-6
 
 
+def test_pods_that_only_a_ratio_asks_for_leave_the_others_room() -> None:
+    asked = engines(
+        3, 1, ttft_s=0.8, high=(12, 6), ratio=RatioBounds(lowest=(2, 1)), domains=domains(4, 4, 6)
+    )
+    found = size(demand(10.0), asked)
+
+    assert found.feasible
+    assert split(found) == {"c": (2, 0), "a": (1, 1), "b": (1, 1)}
+
+
 loads = st.tuples(sizes, st.sampled_from([(1, 1), (2, 1), (1, 2), (4, 4)]), st.floats(0.0, 60.0))
 
 

@@ -17,7 +17,14 @@ from itertools import groupby, islice
 import numpy as np
 
 from tandem.api.role import Role
-from tandem.planner import placed, placement_words, prediction, region, staircase
+from tandem.planner import (
+    placed,
+    placement_table,
+    placement_words,
+    prediction,
+    region,
+    staircase,
+)
 from tandem.planner.demand import Demand
 from tandem.planner.model import Prediction
 from tandem.planner.placed import Place, Placement
@@ -29,6 +36,7 @@ from tandem.planner.spec import FleetSpec
 from tandem.planner.staircase import Found, Goal
 
 REACH = 1.25  # times what one domain without end costs: how far a table reaches at first
+LEAST_SHARE = 1e-6  # of the arrivals
 MOST_TRIES = 64  # pairs that serve most, until one can be placed whole
 
 
@@ -68,8 +76,15 @@ class Placing(Goal):
             self._known[key] = tuple(self._places(self._split(pair)))
         return self._known[key]
 
+    def served(self, pair: Pair) -> float:
+        """Of the arrivals, where it lies at best."""
+        return sum(self.serves(*each.counts) for each in self.places(pair))
+
     def _split(self, pair: Pair) -> tuple[Counts, ...]:
-        """Over as few domains as do: as meet the goal, or serve as much as all."""
+        """Over as few domains as do: as meet the goal, or serve as much as all.
+
+        Where bounds ask for pods that serve nobody these may find no room beside the others, which then lie elsewhere.
+        """
         pods = counts(pair)
         if any(own >= size for own, size in zip(pods, self.table.most.shape, strict=True)):
             return ()
@@ -78,7 +93,9 @@ class Placing(Goal):
             split = self.table.split(pods, count)
             if split is not None and sum(self.serves(*part) for part in split) >= enough:
                 return split
-        return ()
+        exact = placement_table.exact(self.spec, self.serves, pods)
+        split = None if exact is None else exact.split(pods, len(exact.domains))
+        return split or ()
 
     def _places(self, split: Sequence[Counts]) -> Iterator[Place]:
         served = [self.serves(*part) for part in split]
@@ -230,12 +247,12 @@ def _nearest(placing: Placing, allowed: Region, ideal: Pair) -> Pair | None:
     if not len(pairs) or not placing.in_time:
         return allowed.nearest(ideal)
     served = best.most[tuple(pairs.T)]
-    for served_at in np.unique(served.round(6))[::-1][:MOST_TRIES]:
+    for served_at in np.unique(served.round(6)).tolist()[: -1 - MOST_TRIES : -1]:
         alike = [
             dict(zip(Role, pair, strict=True))
             for pair in pairs[served.round(6) == served_at].tolist()
         ]
         for pair in sorted(alike, key=placing.cost):
-            if placing.places(pair):
+            if placing.served(pair) >= served_at - LEAST_SHARE:
                 return pair
     return allowed.nearest(ideal)

@@ -4,9 +4,11 @@ A knapsack: domain after domain takes the composition (p, d) with which all serv
 into it. Each domain alone gives the few compositions that serve more than all smaller ones.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,9 @@ from tandem.planner.spec import Domain, FleetSpec
 
 ROUNDING = 1e-9  # of shares
 MOST_PAIRS = 300  # that a domain may hold and all are looked at; of more, those near the best ratio
+# What more replicas than domains hold do: they serve no more, or have no place.
+BESIDE: Mapping[str, Any] = MappingProxyType({"mode": "edge"})
+NOWHERE: Mapping[str, Any] = MappingProxyType({"mode": "constant", "constant_values": -np.inf})
 NEAR = 0.05  # of decode replicas beside the best ratio, and one: how near
 
 Counts = tuple[int, int]  # prefill and decode replicas
@@ -76,33 +81,68 @@ class Table:
 
 
 def table(spec: FleetSpec, serves: Serves, box: Counts, ideal: Pair) -> Table:
-    """Domain after domain, each with the composition that adds most."""
+    """Domain after domain, each with the composition that adds most; pods that serve nobody lie anywhere."""
+    return _table(spec, box, lambda size: [*_useful(spec, size, serves, box, ideal)], BESIDE)
+
+
+def exact(spec: FleetSpec, serves: Serves, pods: Counts) -> Table | None:
+    """The same with a place for each pod, up to so many; None where a domain may hold too many pairs."""
+    largest = max(domain.accelerators for domain in spec.domains)
+    if len(_fitting(spec, largest, pods)) > MOST_PAIRS:
+        return None
+
+    def parts(size: int) -> list[tuple[Counts, float]]:
+        fitting = _fitting(spec, size, pods)
+        return [(part, serves(*part) if min(part) > 0 else 0.0) for part in fitting if any(part)]
+
+    return _table(spec, pods, parts, NOWHERE)
+
+
+def _table(
+    spec: FleetSpec,
+    box: Counts,
+    parts: Callable[[int], Sequence[tuple[Counts, float]]],
+    beyond: Mapping[str, Any],
+) -> Table:
     domains = sorted(spec.domains, key=lambda each: (-each.accelerators, each.name))
     most, compositions, chosen = np.zeros((1, 1)), [], []
     for size, alike in groupby(domains, key=lambda each: each.accelerators):
-        useful = [*_useful(spec, size, serves, box, ideal)]
+        of_size = parts(size)
         for _ in alike:
-            most, choice = _with_domain(most, useful, box)
-            compositions.append(((0, 0), *(part for part, _ in useful)))
+            most, choice = _with_domain(most, of_size, box, beyond)
+            compositions.append(((0, 0), *(part for part, _ in of_size)))
             chosen.append(choice)
     return Table(
         domains=tuple(domains),
         spec=spec,
-        most=_grown(most, box),
+        most=_grown(most, box, beyond),
         compositions=tuple(compositions),
         chosen=tuple(chosen),
     )
 
 
+def _fitting(spec: FleetSpec, size: int, pods: Counts) -> list[Counts]:
+    """All that a domain can hold of so many pods."""
+    prefill, decode = packing.each(spec)
+    return [
+        (p, d)
+        for p in range(min(size // prefill, pods[0]) + 1)
+        for d in range(min((size - p * prefill) // decode, pods[1]) + 1)
+    ]
+
+
 def _with_domain(
-    before: Floats, useful: Sequence[tuple[Counts, float]], box: Counts
+    before: Floats,
+    useful: Sequence[tuple[Counts, float]],
+    box: Counts,
+    beyond: Mapping[str, Any],
 ) -> tuple[Floats, NDArray[np.int16]]:
     """What all serve with one more domain, and which composition it has."""
     ends = [
         min(size - 1 + max((part[role] for part, _ in useful), default=0), box[role])
         for role, size in enumerate(before.shape)
     ]
-    before = _grown(before, (ends[0], ends[1]))
+    before = _grown(before, (ends[0], ends[1]), beyond)
     most, choice = before.copy(), np.zeros(before.shape, dtype=np.int16)
     for index, ((p, d), share) in enumerate(useful, start=1):
         sums = before[: len(before) - p, : before.shape[1] - d] + share
@@ -112,10 +152,11 @@ def _with_domain(
     return most, choice
 
 
-def _grown(most: Floats, box: Counts) -> Floats:
-    """A table that reaches further: more replicas than domains hold serve no more."""
+def _grown(most: Floats, box: Counts, beyond: Mapping[str, Any]) -> Floats:
+    """A table that reaches further."""
     rows, columns = (to + 1 - size for to, size in zip(box, most.shape, strict=True))
-    return np.pad(most, ((0, rows), (0, columns)), mode="edge")
+    grown: Floats = np.pad(most, ((0, rows), (0, columns)), **beyond)
+    return grown
 
 
 def _useful(

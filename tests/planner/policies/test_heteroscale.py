@@ -110,6 +110,13 @@ def test_tokens_of_what_ended_stand_for_those_that_engines_do_not_tell() -> None
     assert told.facts["signal.tokens_per_s"] == pytest.approx(4000.0)
 
 
+def test_lengths_that_cannot_be_move_nothing() -> None:
+    seen = observation(5.0, rate_rps=1e301, lengths=(10_782_184, 0, 1))
+    told = heteroscale.decide(seen, Memory(cells=Cells.of((1000, 0, 200, 500.0))), spec())
+
+    assert "signal.tokens_per_s" not in told.facts
+
+
 def test_before_anything_ended_nothing_changes() -> None:
     assert heteroscale.decide(observation(5.0, pods=pair(4, 5)), Memory(), spec()).wishes == {
         P: 4,

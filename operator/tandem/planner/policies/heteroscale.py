@@ -19,6 +19,7 @@ from math import ceil, exp
 from types import MappingProxyType
 
 from tandem.api.role import Role
+from tandem.planner.cells import Cells
 from tandem.planner.demand import Demand, from_cells
 from tandem.planner.model import Memory
 from tandem.planner.observation import Missing, Observation
@@ -34,6 +35,7 @@ from tandem.planner.policies.proposal import (
     parameter,
 )
 from tandem.planner.readings import MOST_INTERVAL_S, MOST_TOKENS, is_plausible, known, usable
+from tandem.planner.sketch import believed
 from tandem.planner.spec import FleetSpec
 
 STRESS_REQUESTS = 100.0  # whose lengths stand for the stress test's
@@ -153,7 +155,10 @@ def _tokens(observation: Observation, spec: FleetSpec) -> float | Missing:
     generated = usable(traffic.output_tokens, MOST_TOKENS, spec.behavior.stale_after_s)
     if not isinstance(generated, Missing) or isinstance(traffic.lengths, Missing):
         return generated
-    _, _, ended = traffic.lengths.cells.tokens()
+    rows = believed(traffic.lengths)
+    if len(rows) < len(traffic.lengths.cells):
+        return Missing("lengths that can't be")
+    _, _, ended = Cells(rows).tokens()
     return ended if is_plausible(ended, MOST_TOKENS) else Missing(f"{ended:g} tokens")
 
 
