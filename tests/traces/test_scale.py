@@ -98,7 +98,8 @@ def test_a_rate_that_leaves_nothing_is_refused(rate_rps: float) -> None:
 @given(share=st.floats(min_value=0.2, max_value=1), seed=st.integers(0, 99))
 def test_thinning_keeps_about_its_share_where_it_was(share: float, seed: int) -> None:
     kept = thin(trace(count=400), share, seed)
-    assert abs(len(kept.requests) - 400 * share) <= 5 * (400 * share * (1 - share)) ** 0.5
+    spread = 5 * (400 * share * (1 - share)) ** 0.5 + 2  # two more: few that go are no bell curve
+    assert abs(len(kept.requests) - 400 * share) <= spread
     assert set(kept.requests) <= set(trace(count=400).requests)
     assert kept.duration_s == 100
 
