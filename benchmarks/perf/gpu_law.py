@@ -31,10 +31,8 @@ SPEC = FleetSpec(
 )
 INTERVAL_S, REQUESTS = 5.0, 100  # of a look
 LOOKS = (0, 1, 2, 10, 100)
-BUSY, LONG = (
-    16,
-    4096,
-)  # sequences in decode at least, and tokens of each at most: what a fleet that is sized holds
+BUSY = 16  # sequences in decode, at least
+LONG = 4096  # tokens of each, at most: with these, what a fleet that is sized holds
 Row = tuple[int, int, int, float]  # sequences, new tokens, context tokens, seconds
 
 
