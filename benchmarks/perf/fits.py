@@ -103,12 +103,13 @@ def _print(name: str, again: Refit | None) -> None:
         print("  published coefficients, no samples")
         return
     print(_line("prefill stored", stored.prefill, error.prefill_mean, error.prefill_max, ""))
-    _print_fit("prefill fitted", again.prefill)
+    print_fit("prefill fitted", again.prefill)
     print(_line("decode stored", stored.decode, error.decode_mean, error.decode_max, ""))
-    _print_fit("decode fitted", again.decode)
+    print_fit("decode fitted", again.decode)
 
 
-def _print_fit(of: str, fit: Fit[PrefillCost] | Fit[DecodeCost]) -> None:
+def print_fit(of: str, fit: Fit[PrefillCost] | Fit[DecodeCost]) -> None:
+    """Print a fit and its errors in a line."""
     rest = "" if fit.holdout_error is None else f", held out {fit.holdout_error:5.1%}"
     print(_line(of, fit.cost, fit.mean_error, fit.max_error, rest))
 

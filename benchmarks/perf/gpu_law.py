@@ -13,10 +13,10 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from benchmarks.perf.fits import print_fit
 
 from tandem.api.role import Role
-from tandem.perf.engine_profile import DecodeCost, PrefillCost
-from tandem.perf.fit import Fit, fit_decode, fit_prefill
+from tandem.perf.fit import fit_decode, fit_prefill
 from tandem.perf.library import profile
 from tandem.planner.calibration import calibrated, observed
 from tandem.planner.model import Memory
@@ -40,11 +40,11 @@ def main() -> None:
     """Print the fits, and errors of the profile as calibration goes on."""
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else TIMES
     prompts, steps = (_rows(path, phase) for phase in ("prefill", "decode"))
-    _print_fit("prefill", fit_prefill([_prompt_sample(row) for row in prompts]), ENGINE.prefill)
-    _print_fit("decode", fit_decode(_step_samples(steps)), ENGINE.decode)
+    print_fit("prefill", fit_prefill([_prompt_sample(row) for row in prompts]))
+    print_fit("decode", fit_decode(_step_samples(steps)))
     busy = [row for row in steps if row[0] >= BUSY and row[2] <= LONG]
     print(f"decode below: batches of {BUSY} and more, contexts up to {LONG}")
-    _print_fit("decode", fit_decode(_step_samples(busy)), ENGINE.decode)
+    print_fit("decode", fit_decode(_step_samples(busy)))
     rng, memory = np.random.default_rng(1), Memory()
     print("after requests   prefill mean  worst   decode mean  worst")
     for look in range(LOOKS[-1] + 1):
@@ -91,13 +91,6 @@ def _seen(rng: np.random.Generator, look: int, prompts: list[Row], steps: list[R
             utilisation={Role.PREFILL: Figure(sum(row[3] for row in chosen) / INTERVAL_S)},
         ),
     )
-
-
-def _print_fit(of: str, fit: Fit[PrefillCost] | Fit[DecodeCost], stored: object) -> None:
-    held_out = "" if fit.holdout_error is None else f", held out {fit.holdout_error:.1%}"
-    print(f"{of}: {fit.cost}")
-    print(f"  mean error {fit.mean_error:.1%}, worst {fit.max_error:.1%}{held_out}")
-    print(f"  profile {stored}")
 
 
 def _print_errors(requests: int, spec: FleetSpec, prompts: list[Row], steps: list[Row]) -> None:

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import bdtr, bdtrc
 
 from tandem.errors import InvalidInputError
 from tandem.traces.model import Trace
 from tandem.traces.request import TraceRequest
 from tandem.traces.scale import at_rate, superpose, thin, window
+
+FIVE_SIGMA = 2.9e-7  # a probability beyond, on one side
 
 
 def trace(count: int = 1000, seconds: float = 100.0, sessions: int = 0) -> Trace:
@@ -98,8 +101,8 @@ def test_a_rate_that_leaves_nothing_is_refused(rate_rps: float) -> None:
 @given(share=st.floats(min_value=0.2, max_value=1), seed=st.integers(0, 99))
 def test_thinning_keeps_about_its_share_where_it_was(share: float, seed: int) -> None:
     kept = thin(trace(count=400), share, seed)
-    spread = 5 * (400 * share * (1 - share)) ** 0.5 + 2  # two more: few that go are no bell curve
-    assert abs(len(kept.requests) - 400 * share) <= spread
+    count = len(kept.requests)
+    assert min(bdtr(count, 400, share), bdtrc(count - 1, 400, share)) > FIVE_SIGMA
     assert set(kept.requests) <= set(trace(count=400).requests)
     assert kept.duration_s == 100
 

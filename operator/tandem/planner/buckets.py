@@ -10,22 +10,21 @@ from numpy.typing import ArrayLike, NDArray
 
 Table = NDArray[np.float64]
 MOST_POINTS = 256  # of a mix; twice as many double the time of a prediction and move it by < 1 %
-BUCKETS = (
-    np.array(  # a doubling of (uncached input, input, output), each coarser than the one before
-        [
-            (8, 8, 8),
-            (8, 8, 2),
-            (8, 4, 1),
-            (8, 2, 0.5),
-            (8, 2, 0.25),
-            (8, 1, 0.25),
-            (4, 1, 0.25),
-            (2, 1, 0.25),
-            (1, 0.5, 0.1),
-            (0.5, 0.25, 0.1),
-        ]
-    )[:, :, None]
-)
+# A doubling of (uncached input, input, output), each coarser than the one before.
+BUCKETS = np.array(
+    [
+        (8, 8, 8),
+        (8, 8, 2),
+        (8, 4, 1),
+        (8, 2, 0.5),
+        (8, 2, 0.25),
+        (8, 1, 0.25),
+        (4, 1, 0.25),
+        (2, 1, 0.25),
+        (1, 0.5, 0.1),
+        (0.5, 0.25, 0.1),
+    ]
+)[:, :, None]
 BUCKET_PLACES = np.array([2.0**32, 2.0**16, 1.0])  # one number for three buckets, exact in a double
 WIDE = 0.003  # squared variation of outputs in a bucket that matters; a bucket of 8 a doubling has 0.0006
 
@@ -64,10 +63,18 @@ def two_points(first: Table, second: Table, third: Table) -> tuple[Table, Table,
     return low, high, (1 + skew / 2 / reach) / 2
 
 
+def begins(*columns: Table) -> NDArray[np.bool_]:
+    """Where runs of equal rows begin, in columns whose equals stand together; quicker than row by row."""
+    begun = np.zeros(len(columns[0]), dtype=np.bool_)
+    begun[:1] = True
+    for column in columns:
+        begun[1:] |= column[1:] != column[:-1]
+    return begun
+
+
 def _distinct(keys: Table) -> int:
     """How many different ones; twice as quick as to list them."""
-    ordered = np.sort(keys)
-    return 1 + int(np.count_nonzero(ordered[1:] != ordered[:-1]))
+    return int(np.count_nonzero(begins(np.sort(keys))))
 
 
 def _buckets(octaves: Table, resolution: Table) -> Table:
@@ -101,7 +108,5 @@ def _means(table: Table, keys: Table) -> tuple[Table, Table]:
         np.multiply(weights, values, out=sums[place])
     for place in (4, 5):
         np.multiply(sums[place - 1], outputs, out=sums[place])
-    begins = np.ones(len(keys), dtype=np.bool_)
-    np.not_equal(keys[1:], keys[:-1], out=begins[1:])
-    sums = np.add.reduceat(sums, np.flatnonzero(begins), axis=1)
+    sums = np.add.reduceat(sums, np.flatnonzero(begins(keys)), axis=1)
     return sums[0], sums[1:] / sums[0]

@@ -17,18 +17,11 @@ from itertools import groupby, islice
 import numpy as np
 
 from tandem.api.role import Role
-from tandem.planner import (
-    placed,
-    placement_table,
-    placement_words,
-    prediction,
-    region,
-    staircase,
-)
+from tandem.planner import placed, placement_words, prediction, region, staircase
 from tandem.planner.demand import Demand
 from tandem.planner.model import Prediction
 from tandem.planner.placed import Place, Placement
-from tandem.planner.placement_table import ROUNDING, Counts, Serves, Table, table
+from tandem.planner.placement_table import ROUNDING, Counts, Serves, Table, exact, table
 from tandem.planner.queueing.tandem import Tandem
 from tandem.planner.region import Pair, Region, counts
 from tandem.planner.shares import Shares
@@ -36,7 +29,7 @@ from tandem.planner.spec import FleetSpec
 from tandem.planner.staircase import Found, Goal
 
 REACH = 1.25  # times what one domain without end costs: how far a table reaches at first
-LEAST_SHARE = 1e-6  # of the arrivals
+LEAST_SHARE = 1e-6  # of the arrivals that pairs differ in
 MOST_TRIES = 64  # pairs that serve most, until one can be placed whole
 
 
@@ -93,9 +86,7 @@ class Placing(Goal):
             split = self.table.split(pods, count)
             if split is not None and sum(self.serves(*part) for part in split) >= enough:
                 return split
-        exact = placement_table.exact(self.spec, self.serves, pods)
-        split = None if exact is None else exact.split(pods, len(exact.domains))
-        return split or ()
+        return exact(self.spec, self.serves, pods)
 
     def _places(self, split: Sequence[Counts]) -> Iterator[Place]:
         served = [self.serves(*part) for part in split]
@@ -247,7 +238,7 @@ def _nearest(placing: Placing, allowed: Region, ideal: Pair) -> Pair | None:
     if not len(pairs) or not placing.in_time:
         return allowed.nearest(ideal)
     served = best.most[tuple(pairs.T)]
-    for served_at in np.unique(served.round(6)).tolist()[: -1 - MOST_TRIES : -1]:
+    for served_at in np.unique(served.round(6))[::-1][:MOST_TRIES].tolist():
         alike = [
             dict(zip(Role, pair, strict=True))
             for pair in pairs[served.round(6) == served_at].tolist()

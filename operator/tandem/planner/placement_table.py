@@ -4,11 +4,10 @@ A knapsack: domain after domain takes the composition (p, d) with which all serv
 into it. Each domain alone gives the few compositions that serve more than all smaller ones.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
-from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +21,12 @@ from tandem.planner.spec import Domain, FleetSpec
 ROUNDING = 1e-9  # of shares
 MOST_PAIRS = 300  # that a domain may hold and all are looked at; of more, those near the best ratio
 # What more replicas than domains hold do: they serve no more, or have no place.
-BESIDE: Mapping[str, Any] = MappingProxyType({"mode": "edge"})
-NOWHERE: Mapping[str, Any] = MappingProxyType({"mode": "constant", "constant_values": -np.inf})
+BESIDE = partial(np.pad, mode="edge")
+NOWHERE = partial(np.pad, mode="constant", constant_values=-np.inf)
 NEAR = 0.05  # of decode replicas beside the best ratio, and one: how near
 
 Counts = tuple[int, int]  # prefill and decode replicas
+Pad = Callable[..., Floats]
 Serves = Callable[[int, int], float]  # of the arrivals, by replicas of a domain
 
 
@@ -85,24 +85,28 @@ def table(spec: FleetSpec, serves: Serves, box: Counts, ideal: Pair) -> Table:
     return _table(spec, box, lambda size: [*_useful(spec, size, serves, box, ideal)], BESIDE)
 
 
-def exact(spec: FleetSpec, serves: Serves, pods: Counts) -> Table | None:
-    """The same with a place for each pod, up to so many; None where a domain may hold too many pairs."""
+def exact(spec: FleetSpec, serves: Serves, pods: Counts) -> tuple[Counts, ...]:
+    """What lies in each domain where each of these pods has a place and all serve most.
+
+    None where they have no place, or where a domain may hold too many pairs to look at.
+    """
     largest = max(domain.accelerators for domain in spec.domains)
     if len(_fitting(spec, largest, pods)) > MOST_PAIRS:
-        return None
+        return ()
 
     def parts(size: int) -> list[tuple[Counts, float]]:
         fitting = _fitting(spec, size, pods)
         return [(part, serves(*part) if min(part) > 0 else 0.0) for part in fitting if any(part)]
 
-    return _table(spec, pods, parts, NOWHERE)
+    found = _table(spec, pods, parts, NOWHERE)
+    return found.split(pods, len(found.domains)) or ()
 
 
 def _table(
     spec: FleetSpec,
     box: Counts,
     parts: Callable[[int], Sequence[tuple[Counts, float]]],
-    beyond: Mapping[str, Any],
+    beyond: Pad,
 ) -> Table:
     domains = sorted(spec.domains, key=lambda each: (-each.accelerators, each.name))
     most, compositions, chosen = np.zeros((1, 1)), [], []
@@ -135,7 +139,7 @@ def _with_domain(
     before: Floats,
     useful: Sequence[tuple[Counts, float]],
     box: Counts,
-    beyond: Mapping[str, Any],
+    beyond: Pad,
 ) -> tuple[Floats, NDArray[np.int16]]:
     """What all serve with one more domain, and which composition it has."""
     ends = [
@@ -152,11 +156,10 @@ def _with_domain(
     return most, choice
 
 
-def _grown(most: Floats, box: Counts, beyond: Mapping[str, Any]) -> Floats:
+def _grown(most: Floats, box: Counts, beyond: Pad) -> Floats:
     """A table that reaches further."""
     rows, columns = (to + 1 - size for to, size in zip(box, most.shape, strict=True))
-    grown: Floats = np.pad(most, ((0, rows), (0, columns)), **beyond)
-    return grown
+    return beyond(most, ((0, rows), (0, columns)))
 
 
 def _useful(

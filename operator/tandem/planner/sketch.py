@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tandem.planner.buckets import coarsened
+from tandem.planner.buckets import begins, coarsened
 from tandem.planner.cells import NO_CELLS, Cells
 from tandem.planner.demand import Floats
 from tandem.planner.identity import by_identity
@@ -91,12 +91,7 @@ def _few(cells: Cells, most: int) -> Cells:
 def _summed(table: Floats, most: int) -> Floats:
     """One row for each (input, cached, output), in their order, weights added up; wider buckets if too many."""
     ordered = table.take(np.lexsort(table.T[2::-1]), axis=0)
-    starts = np.ones(len(ordered), dtype=np.bool_)
-    before, after = (
-        ordered[:-1].T,
-        ordered[1:].T,
-    )  # a column at a time: a row of three is slow to look at
-    starts[1:] = (after[0] != before[0]) | (after[1] != before[1]) | (after[2] != before[2])
+    starts = begins(*ordered.T[:3])
     rows = ordered.compress(starts, axis=0)
     rows[:, 3] = np.bincount(starts.cumsum() - 1, ordered[:, 3], len(rows))
     return coarsened(rows) if len(rows) > most else rows

@@ -19,7 +19,6 @@ from math import ceil, exp
 from types import MappingProxyType
 
 from tandem.api.role import Role
-from tandem.planner.cells import Cells
 from tandem.planner.demand import Demand, from_cells
 from tandem.planner.model import Memory
 from tandem.planner.observation import Missing, Observation
@@ -155,10 +154,9 @@ def _tokens(observation: Observation, spec: FleetSpec) -> float | Missing:
     generated = usable(traffic.output_tokens, MOST_TOKENS, spec.behavior.stale_after_s)
     if not isinstance(generated, Missing) or isinstance(traffic.lengths, Missing):
         return generated
-    rows = believed(traffic.lengths)
-    if len(rows) < len(traffic.lengths.cells):
+    if len(believed(traffic.lengths)) < len(traffic.lengths.cells):
         return Missing("lengths that can't be")
-    _, _, ended = Cells(rows).tokens()
+    _, _, ended = traffic.lengths.cells.tokens()
     return ended if is_plausible(ended, MOST_TOKENS) else Missing(f"{ended:g} tokens")
 
 

@@ -128,8 +128,9 @@ def _own_terms() -> NDArray[np.intp]:
 
 _PLACES, _OWN_PLACES = _places(FIGURES), _places(OWN)
 # Terms in the order of the own terms that they hold, where each of these begins, and the figures in them.
-_ORDER = np.argsort(_own_terms(), kind="stable")
-_BEGINS = np.searchsorted(_own_terms()[_ORDER], np.arange(_OWN_PLACES.shape[1]))
+_HELD = _own_terms()
+_ORDER = np.argsort(_HELD, kind="stable")
+_BEGINS = np.searchsorted(_HELD[_ORDER], np.arange(_OWN_PLACES.shape[1]))
 _OTHERS = _PLACES[:, _ORDER]
 
 
