@@ -124,15 +124,24 @@ def told(path: Path) -> str:
         return ""
 
 
-def leftovers() -> list[str]:
-    """Files of this cluster outside its run folder: a namespace, links to logs, addresses, dead sockets."""
-    sockets = list(Path("/run/containerd/s").glob("*"))
+def dead_sockets() -> set[Path]:
+    sockets = set(Path("/run/containerd/s").glob("*"))
     listening = Path("/proc/net/unix").read_text()
+    return {path for path in sockets if f"{path}" not in listening}
+
+
+def leftovers() -> list[str]:
+    """Files of this cluster outside its run folder: a namespace, links to logs, addresses, dead sockets.
+
+    A socket does not say whose it is: one that is dead for a moment is of a cluster that runs.
+    """
+    sockets = dead_sockets()
+    time.sleep(0.5 if sockets else 0.0)
     logs, addresses = Path("/var/log/containers"), Path("/var/lib/cni/results")
     found = [Path("/run/netns", NETNS)]
     found += [x for x in logs.glob("*") if told(x).startswith(f"{RUN}/")]
     found += [x for x in addresses.glob("*") if f"{RUN}/" in told(x)]
-    found += [x for x in sockets if f"{x}" not in listening]
+    found += sockets & dead_sockets()
     return sorted(f"{path}" for path in found if os.path.lexists(path))
 
 
@@ -255,6 +264,22 @@ def test_a_cluster_that_runs_is_kept_and_one_that_lost_a_daemon_is_made_anew() -
     os.kill(int((RUN / "pids" / "containerd").read_text().split()[0]), signal.SIGKILL)
     box("up")
     assert (RUN / "pids" / "kube-apiserver").read_text() != first
+
+
+def test_a_link_that_another_cluster_removes_meanwhile_stops_nothing(tmp_path: Path) -> None:
+    ours = tmp_path / "ours.log"
+    ours.symlink_to(RUN / "pods" / "0.log")
+    told = python(
+        "from pathlib import Path",
+        "from e2e.cluster import machine",
+        "class Logs:",
+        "    def glob(self, pattern):",
+        f"        return [Path({str(tmp_path)!r}, name) for name in ('gone.log', 'ours.log')]",
+        "machine.CONTAINER_LOGS = Logs()",
+        "machine.remove_leftovers()",
+    )
+    assert told == ""
+    assert not ours.is_symlink()
 
 
 def test_a_daemon_that_cannot_start_is_named_with_the_end_of_its_log() -> None:

@@ -23,6 +23,7 @@ KUBELET_SETS = (
     "vm/overcommit_memory",
     "vm/panic_on_oom",
 )
+CONTAINER_LOGS = Path("/var/log/containers")
 DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins")
 PATIENCE_S = 10.0
 
@@ -53,17 +54,16 @@ def kill_containers() -> None:
 
 def remove_cgroups() -> None:
     for top in cgroups():
-        folders = [path for path in top.rglob("*") if path.is_dir()] if top.exists() else []
-        for folder in [*sorted(folders, key=lambda path: -len(path.parts)), top]:
+        for folder, _, _ in os.walk(top, topdown=False):
             with suppress(FileNotFoundError):
-                folder.rmdir()
+                Path(folder).rmdir()
 
 
 def _contained() -> Iterator[int]:
     for top in cgroups():
-        for path in top.rglob("cgroup.procs"):
-            with suppress(FileNotFoundError, OSError):
-                yield from map(int, path.read_text().split())
+        for folder, _, _ in os.walk(top):  # passes over a folder that has gone
+            with suppress(OSError):
+                yield from map(int, Path(folder, "cgroup.procs").read_text().split())
 
 
 def unmount() -> None:
@@ -91,20 +91,24 @@ def restore_kernel_settings() -> None:
 
 
 def remove_leftovers() -> None:
-    """Remove what the kubelet, the shims and the CNI library keep outside the run folder."""
-    for link in Path("/var/log/containers").glob("*"):
-        if f"{link.readlink()}".startswith(f"{RUN}/"):
-            link.unlink()
+    """Remove what the kubelet, the shims and the CNI library keep outside the run folder.
+
+    Another cluster may run and remove what is its own, between any two lines.
+    """
+    for link in CONTAINER_LOGS.glob("*"):
+        with suppress(FileNotFoundError):
+            if f"{link.readlink()}".startswith(f"{RUN}/"):
+                link.unlink()
     results = Path("/var/lib/cni/results")
     for path in results.glob(f"{NETNS}-{'[0-9a-f]' * 64}-eth0"):
         container = path.name.removeprefix(f"{NETNS}-").removesuffix("-eth0")
         (results / f"cni-loopback-{container}-lo").unlink(missing_ok=True)
-        path.unlink()
+        path.unlink(missing_ok=True)
     sockets = [*Path("/run/containerd/s").glob("*"), DEVICE_PLUGINS / "kubelet.sock"]
     listening = Path("/proc/net/unix").read_text()
     for path in sockets:
-        if path.exists() and f"{path}" not in listening:
-            path.unlink()
+        if f"{path}" not in listening:
+            path.unlink(missing_ok=True)
 
 
 def remove_run_folder() -> None:
