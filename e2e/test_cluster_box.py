@@ -3,7 +3,6 @@
 It runs beside the cluster that other tests use, under a name of its own.
 """
 
-import json
 import os
 import shlex
 import signal
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from e2e.cluster import network
+from e2e.left_behind import Cluster
 
 pytestmark = pytest.mark.e2e
 
@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 NAME = "trial"
 RUN = ROOT / ".run" / f"cluster-{NAME}"
 NETNS = f"tandem-e2e-{NAME}"
+CLUSTER = Cluster(RUN, NETNS)
 READY_S = 60.0  # a busy machine; alone it takes 4 s
 ENVIRONMENT = {**os.environ, "TANDEM_BOX_NAME": NAME}
 COMMAND = [sys.executable, "-m", "e2e.cluster"]
@@ -94,74 +95,6 @@ def python(*lines: str) -> str:
     return done.stdout + done.stderr
 
 
-def in_our_environment(folder: Path) -> bool:
-    try:
-        return (
-            f"{RUN}".encode()
-            in (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes()
-        )
-    except OSError:
-        return False
-
-
-def processes() -> list[int]:
-    """Daemons by what they were started with, containers by their cgroup."""
-    daemons = [int(path.name) for path in Path("/proc").glob("[0-9]*") if in_our_environment(path)]
-    groups = Path("/sys/fs/cgroup").glob(f"**/{NETNS}/**/cgroup.procs")
-    contained = [int(pid) for path in groups for pid in path.read_text().split()]
-    return sorted({*daemons, *contained} - {os.getpid()})
-
-
-def output(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
-def told(path: Path) -> str:
-    """What a file says, or where a link goes; nothing once another cluster, which may run, has removed it."""
-    try:
-        return f"{path.readlink()}" if path.is_symlink() else path.read_text()
-    except FileNotFoundError:
-        return ""
-
-
-def dead_sockets() -> set[Path]:
-    sockets = set(Path("/run/containerd/s").glob("*"))
-    listening = Path("/proc/net/unix").read_text()
-    return {path for path in sockets if f"{path}" not in listening}
-
-
-def leftovers() -> list[str]:
-    """Files of this cluster outside its run folder: a namespace, links to logs, addresses, dead sockets.
-
-    A socket does not say whose it is: one that is dead for a moment is of a cluster that runs.
-    """
-    sockets = dead_sockets()
-    time.sleep(0.5 if sockets else 0.0)
-    logs, addresses = Path("/var/log/containers"), Path("/var/lib/cni/results")
-    found = [Path("/run/netns", NETNS)]
-    found += [x for x in logs.glob("*") if told(x).startswith(f"{RUN}/")]
-    found += [x for x in addresses.glob("*") if f"{RUN}/" in told(x)]
-    found += sockets & dead_sockets()
-    return sorted(f"{path}" for path in found if os.path.lexists(path))
-
-
-def machine() -> dict[str, object]:
-    """All that a cluster could leave behind, or change, on the machine."""
-    mounts = Path("/proc/mounts").read_text().splitlines()
-    kernel = ("kernel/panic", "kernel/panic_on_oops", "vm/overcommit_memory")
-    return {
-        "processes": processes(),
-        "mounts": [line for line in mounts if NETNS in line or f"{RUN}/" in line],
-        "cgroups": sorted(f"{x}" for x in Path("/sys/fs/cgroup").glob(f"**/{NETNS}")),
-        "links": [x["ifname"] for x in json.loads(output("ip", "-json", "link"))],
-        "addresses": [x["addr_info"] for x in json.loads(output("ip", "-json", "address"))],
-        "rules": output("nft", "list", "ruleset"),
-        "state": sorted(x.name for x in RUN.glob("*") if x.name != "logs"),
-        "kernel": {x: Path("/proc/sys", x).read_text() for x in kernel},
-        "files": leftovers(),
-    }
-
-
 def started(daemon: str) -> bool:
     return (RUN / "pids" / daemon).exists()
 
@@ -198,7 +131,7 @@ def _nothing_is_left() -> Iterator[None]:
 def before() -> dict[str, object]:
     """The machine without this cluster."""
     box("down")
-    found = machine()
+    found = CLUSTER.found()
     assert not any(found[x] for x in ("processes", "mounts", "cgroups", "state", "files"))
     return found
 
@@ -239,7 +172,7 @@ def test_a_cluster_comes_up_with_a_network_names_and_images_of_its_own_and_leave
     assert {Path(f"/proc/{pid}/ns/net").stat().st_ino for pid in daemons} == {inside}
 
     box("down")
-    assert machine() == before
+    assert CLUSTER.found() == before
 
 
 @pytest.mark.parametrize("daemon", [pytest.param("etcd", marks=pytest.mark.full), "kubelet"])
@@ -247,11 +180,11 @@ def test_a_start_that_was_killed_half_way_is_cleared_up_by_the_next(
     daemon: str, before: dict[str, object]
 ) -> None:
     kill_while_starting(daemon)
-    assert processes()
+    assert CLUSTER.processes()
     box("up")
     assert kubectl("get", "nodes", "-o=name") == "node/tandem-box\n"
     box("down")
-    assert machine() == before
+    assert CLUSTER.found() == before
 
 
 @pytest.mark.full  # two more starts; every run of these tests keeps a cluster that runs
