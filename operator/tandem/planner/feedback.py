@@ -88,14 +88,19 @@ def cautious(spec: FleetSpec, halvings: float) -> FleetSpec:
 
 
 def eased(spec: FleetSpec, ease: Ease, unreachable: float) -> FleetSpec:
-    """The fleet with the attainment that sizing has to aim at now.
+    """The fleet with the attainment that sizing has to aim at now."""
+    return replace(spec, slo=replace(spec.slo, attainment=aim(spec, ease, unreachable)))
+
+
+def aim(spec: FleetSpec, ease: Ease, unreachable: float) -> float:
+    """The attainment to size for.
 
     Never so much that requests which no fleet serves in time leave less than a part of the budget: the
     last of it would be bought dearly.
     """
     error_budget = 1 - spec.slo.attainment
     share = max(error_budget * ease.budget, unreachable + LEAST_AIM * error_budget)
-    return replace(spec, slo=replace(spec.slo, attainment=1 - min(share, MOST_SHARE)))
+    return 1 - min(share, MOST_SHARE)
 
 
 def observed(
@@ -138,11 +143,11 @@ def observed(
 def _distance(ease: Ease, spec: FleetSpec, unreachable: float) -> float:
     """Doublings from the misses to what is aimed at; negative where too many miss."""
     error_budget = 1 - spec.slo.attainment
-    aim = max(AIM * error_budget - unreachable, LEAST_AIM * error_budget)
-    lately = _doublings(aim, ease.missed, ease.judged, unreachable * ease.judged)
+    aimed = max(AIM * error_budget - unreachable, LEAST_AIM * error_budget)
+    lately = _doublings(aimed, ease.missed, ease.judged, unreachable * ease.judged)
     given_up = unreachable * ease.judged_now
     most_now = given_up + CHANCE * sqrt(given_up)
-    now = _doublings(aim, ease.missed_now, ease.judged_now, most_now)
+    now = _doublings(aimed, ease.missed_now, ease.judged_now, most_now)
     if now < 0:
         return now
     return max(lately, 0.0)

@@ -111,11 +111,12 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
     unreachable = 1 - tandem.attainment(UNLIMITED, UNLIMITED)
     lasts_s = spec.slo.ttft_s + lengths.mean_output * spec.slo.tpot_s
     ease = feedback.observed(ease, observation, spec, unreachable, lasts_s)
-    specs = _eased(spec, ease, unreachable)
+    eased = feedback.eased(spec, ease, unreachable)
+    alone = feedback.aim(spec, ease.limited(DECODE_EASE), unreachable)
     starts = _is_starting(observation, memory, spec)
     growth = ease.growth * feedback.growth(caution) * trust.widening
     rates = _rates(expected, growth, ease, sure_only=starts)
-    sizing = _sizing(rates, lengths, memory, specs)
+    sizing = _sizing(rates, lengths, memory, eased, alone)
     needs = {
         Role.PREFILL: evidence.backlog(observation, spec, tandem),
         Role.DECODE: evidence.residents(observation, spec, tandem),
@@ -123,7 +124,7 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
     rules = {str(role): each.rule for role, each in expected.items()}
     proposal = replace(
         _proposal(observation, expected, sizing, needs, starts=starts),
-        goal=specs[Role.PREFILL].slo.attainment,
+        goal=eased.slo.attainment,
         hold_s=HOLD * _lead_s(spec),
         facts=state.facts(ease=ease, trust=trust, window=window, **rules),
     )
@@ -133,12 +134,6 @@ def decide(observation: Observation, memory: Memory, spec: FleetSpec) -> Proposa
     if parameter(spec, PARAMETERS, "switches"):
         return rebalance.rebalanced(proposal, observation, memory, spec)
     return proposal
-
-
-def _eased(spec: FleetSpec, ease: Ease, unreachable: float) -> Mapping[Role, FleetSpec]:
-    """What each role is sized for."""
-    eases = {Role.PREFILL: ease, Role.DECODE: ease.limited(DECODE_EASE)}
-    return {role: feedback.eased(spec, each, unreachable) for role, each in eases.items()}
 
 
 def _proposal(
@@ -205,17 +200,17 @@ def _sizing(
     rates: Mapping[Role, float],
     lengths: LengthMix,
     memory: Memory,
-    specs: Mapping[Role, FleetSpec],
+    spec: FleetSpec,
+    alone: float,
 ) -> Sizing:
-    """The answer at each role's own rate; what decode alone has to attain is eased less."""
+    """The answer at each role's own rate; `alone` is what decode has to attain where nobody waits for prefill."""
     demand = Demand(
         rate_rps=rates[Role.DECODE],
         lengths=lengths,
         arrival_ca2=arrival_ca2(memory.dispersion),
         prompts=rates[Role.PREFILL] / max(rates[Role.DECODE], LEAST_RATE_RPS),
     )
-    strict = specs[Role.DECODE].slo.attainment
-    return size(demand, specs[Role.PREFILL], spare=SPARE, decode_share=strict)
+    return size(demand, spec, spare=SPARE, decode_share=alone)
 
 
 def _is_starting(observation: Observation, memory: Memory, spec: FleetSpec) -> bool:

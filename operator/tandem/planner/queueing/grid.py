@@ -14,7 +14,7 @@ from tandem.planner.demand import Floats
 from tandem.planner.queueing.wait import Wait
 
 LEAST_MASS = 1e-9  # of a delay, that may be left out
-DIRECT = 48  # cells up to which a sum is quicker without Fourier
+DIRECT = 256  # points of the shorter delay up to which a sum is quicker without Fourier
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Grid:
         """Masses of the sum of two independent delays, cut at the grid's end; the shorter is `other`."""
         share = other.cumsum()
         kept = int(share.searchsorted(share[-1] - LEAST_MASS)) + 1
-        if kept < DIRECT:
+        if kept <= DIRECT:
             return np.convolve(one, other[:kept])[: self.cells]
         spectrum = rfft(one, 2 * self.cells) * rfft(other, 2 * self.cells)
         masses: Floats = irfft(spectrum, 2 * self.cells)[: self.cells]
