@@ -30,6 +30,7 @@ from tandem.perf.engine_profile import DecodeCost, EngineProfile, PrefillCost
 from tandem.planner import arriving, ratio, terms, transfers
 from tandem.planner.cells import NO_CELLS, Cells
 from tandem.planner.demand import Floats
+from tandem.planner.identity import by_identity
 from tandem.planner.model import Memory, Sums, Terms
 from tandem.planner.observation import Figure, Missing, Observation
 from tandem.planner.queueing import prefill
@@ -79,9 +80,12 @@ def calibrated(spec: FleetSpec, memory: Memory) -> FleetSpec:
     """The fleet with the times that its engines were seen to take."""
     by_prefill, by_decode = factor(memory), terms.factors(memory.terms)
     by_link = ratio.factor(memory.links)
-    return spec.with_engines(
-        lambda profile: transfers.scaled(scaled(profile, by_prefill, by_decode), by_link)
-    )
+
+    @by_identity  # roles of one engine have one profile
+    def seen(profile: EngineProfile) -> EngineProfile:
+        return transfers.scaled(scaled(profile, by_prefill, by_decode), by_link)
+
+    return spec.with_engines(seen)
 
 
 def scaled(profile: EngineProfile, by_prefill: float, by_decode: Factors) -> EngineProfile:
@@ -132,7 +136,7 @@ def _of_these_engines(memory: Memory, observation: Observation, spec: FleetSpec)
     )
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _known_as(profile: EngineProfile) -> str:
     """A profile by its name, its accelerators and its costs: one that was measured anew is another."""
     costs = (*astuple(profile.prefill), *astuple(profile.decode))

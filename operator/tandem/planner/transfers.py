@@ -15,6 +15,7 @@ Source: this project; Kleinrock (1976) for processor sharing.
 """
 
 from dataclasses import astuple, replace
+from functools import lru_cache
 from math import exp
 
 import numpy as np
@@ -46,6 +47,7 @@ def scaled(profile: EngineProfile, by_link: float) -> EngineProfile:
     return replace(profile, transfer=replace(profile.transfer, bandwidth_bytes_per_s=bandwidth))
 
 
+@lru_cache(maxsize=64)
 def known_as(profile: EngineProfile) -> str:
     """A link by its figures: one that was measured anew is another."""
     numbers = (*astuple(profile.transfer), profile.kv.bytes_per_token)
