@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from e2e.cluster.machine import bound_sockets
+
 _KERNEL = ("kernel/panic", "kernel/panic_on_oops", "vm/overcommit_memory")
 _SHORT_S = 0.5
 
@@ -68,8 +70,8 @@ class Cluster:
 
 def _dead_sockets() -> set[Path]:
     sockets = set(Path("/run/containerd/s").glob("*"))
-    listening = Path("/proc/net/unix").read_text()
-    return {path for path in sockets if f"{path}" not in listening}
+    bound = bound_sockets()
+    return {path for path in sockets if f"{path}" not in bound}
 
 
 def _told(path: Path) -> str:

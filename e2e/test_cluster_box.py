@@ -215,6 +215,26 @@ def test_a_link_that_another_cluster_removes_meanwhile_stops_nothing(tmp_path: P
     assert not ours.is_symlink()
 
 
+def test_a_socket_is_removed_once_nobody_holds_it_in_any_network() -> None:
+    path = Path("/run/containerd/s/of-another-cluster")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove = "from e2e.cluster import machine; machine.remove_leftovers()"
+    bind = f"s = socket.socket(socket.AF_UNIX); s.bind({str(path)!r}); s.listen()"
+    holder = f"import socket; {bind}; print('bound', flush=True); input()"
+    with subprocess.Popen(
+        ["unshare", "--net", sys.executable, "-c", holder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"bound\n"
+        assert python(remove) == ""
+        held = path.exists()
+        other.communicate(b"\n")
+    assert python(remove) == ""
+    assert (held, path.exists()) == (True, False)
+
+
 def test_a_daemon_that_cannot_start_is_named_with_the_end_of_its_log() -> None:
     box("up")
     told = python(

@@ -105,10 +105,21 @@ def remove_leftovers() -> None:
         (results / f"cni-loopback-{container}-lo").unlink(missing_ok=True)
         path.unlink(missing_ok=True)
     sockets = [*Path("/run/containerd/s").glob("*"), DEVICE_PLUGINS / "kubelet.sock"]
-    listening = Path("/proc/net/unix").read_text()
+    bound = bound_sockets()
     for path in sockets:
-        if f"{path}" not in listening:
+        if f"{path}" not in bound:
             path.unlink(missing_ok=True)
+
+
+def bound_sockets() -> str:
+    """Unix sockets that somebody holds, as the kernel tells them: of each network namespace in itself alone."""
+    networks = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended
+            network = (process / "ns" / "net").readlink()
+            if network not in networks:
+                networks[network] = (process / "net" / "unix").read_text()
+    return "".join(networks.values())
 
 
 def remove_run_folder() -> None:
