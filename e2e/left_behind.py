@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2e.cluster.machine import bound_sockets
+from e2e.cluster.machine import dead_sockets
 
 _KERNEL = ("kernel/panic", "kernel/panic_on_oops", "vm/overcommit_memory")
 _SHORT_S = 0.5
@@ -59,19 +59,13 @@ class Cluster:
 
         A socket does not say whose it is: one that is dead for a moment is of a cluster that runs.
         """
-        sockets = _dead_sockets()
+        sockets = dead_sockets()
         time.sleep(_SHORT_S if sockets else 0.0)
         logs, addresses = Path("/var/log/containers"), Path("/var/lib/cni/results")
-        found = [Path("/run/netns", self.name), *(sockets & _dead_sockets())]
+        found = [Path("/run/netns", self.name), *(sockets & dead_sockets())]
         found += [x for x in logs.glob("*") if _told(x).startswith(f"{self.run}/")]
         found += [x for x in addresses.glob("*") if f"{self.run}/" in _told(x)]
         return sorted(f"{path}" for path in found if os.path.lexists(path))
-
-
-def _dead_sockets() -> set[Path]:
-    sockets = set(Path("/run/containerd/s").glob("*"))
-    bound = bound_sockets()
-    return {path for path in sockets if f"{path}" not in bound}
 
 
 def _told(path: Path) -> str:

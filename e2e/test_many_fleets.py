@@ -36,7 +36,7 @@ MOST = 12  # replicas of a role
 SETTLED_S, STILL_S, STEADY_S = 240.0, 5.0, 30.0
 CALM_CALLS_PER_FLEET = 0.1  # a second: a status each half minute, and what still settles
 TURNS = 60  # of a fleet that is planned for by itself
-MOST_PLANS = 10.0  # of these, in the CPU time of a turn: a bound that no slow machine breaks
+MOST_PLANS = 5.0  # of these, in the CPU time of a turn: a bound that no slow machine breaks
 MOST_MIB = 400.0
 LOADS = (
     Load(rate_rps=2.0, input_tokens=400, output_tokens=100),

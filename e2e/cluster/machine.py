@@ -104,14 +104,18 @@ def remove_leftovers() -> None:
         container = path.name.removeprefix(f"{NETNS}-").removesuffix("-eth0")
         (results / f"cni-loopback-{container}-lo").unlink(missing_ok=True)
         path.unlink(missing_ok=True)
-    sockets = [*Path("/run/containerd/s").glob("*"), DEVICE_PLUGINS / "kubelet.sock"]
-    bound = bound_sockets()
-    for path in sockets:
-        if f"{path}" not in bound:
-            path.unlink(missing_ok=True)
+    for path in dead_sockets():
+        path.unlink(missing_ok=True)
 
 
-def bound_sockets() -> str:
+def dead_sockets() -> set[Path]:
+    """Sockets of shims and kubelets that nobody holds any more."""
+    sockets = {*Path("/run/containerd/s").glob("*"), *DEVICE_PLUGINS.glob("kubelet.sock")}
+    held = _held_sockets()  # asked last: what is made meanwhile is not taken for dead
+    return {path for path in sockets if f"{path}" not in held}
+
+
+def _held_sockets() -> str:
     """Unix sockets that somebody holds, as the kernel tells them: of each network namespace in itself alone."""
     networks = {}
     for process in Path("/proc").glob("[0-9]*"):

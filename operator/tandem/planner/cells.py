@@ -1,14 +1,21 @@
 """Cells: how many requests had which lengths, one table from whoever counts them to the mix that is sized for."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
+from struct import pack
 
 import numpy as np
 from numpy.typing import NDArray
 
 Cell = tuple[int, int, int, float]  # input, cached and output tokens, and how many
 WIDTH = 4
+
+
+def table(rows: Collection[Iterable[float]], width: int) -> NDArray[np.float64]:
+    """Rows one by one as a table, shape (rows, width), read only; quicker than NumPy's own ways with tuples."""
+    packed = pack(f"{width * len(rows)}d", *chain.from_iterable(rows))
+    return np.frombuffer(packed).reshape(-1, width)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,9 +29,8 @@ class Cells:
 
     @classmethod
     def of(cls, *rows: Cell) -> "Cells":
-        """Of rows one by one; thrice as quick as numpy's own way with tuples."""
-        flat = np.fromiter(chain.from_iterable(rows), np.float64, WIDTH * len(rows))
-        return cls(flat.reshape(-1, WIDTH))
+        """Of rows one by one."""
+        return cls(table(rows, WIDTH))
 
     @property
     def requests(self) -> float:

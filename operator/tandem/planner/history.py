@@ -1,11 +1,9 @@
 """Arrivals of the last hour as functions of time, that runs forth or back."""
 
-from itertools import chain
-from struct import pack
-
 import numpy as np
 from numpy.typing import NDArray
 
+from tandem.planner.cells import table
 from tandem.planner.demand import Floats
 from tandem.planner.memory import Rates
 
@@ -26,8 +24,7 @@ class History:
     @classmethod
     def of(cls, rates: Rates) -> "History":
         """Of what the memory holds."""
-        packed = pack(f"{3 * len(rates)}d", *chain.from_iterable(rates))  # twice as quick as NumPy
-        ends, intervals, counts = np.frombuffer(packed).reshape(-1, 3).T
+        ends, intervals, counts = table(rates, 3).T
         times, gained = np.empty((len(ends), 2)), np.zeros((len(ends), 2), dtype=np.complex128)
         times[:, 0], times[:, 1] = ends - intervals, ends
         np.maximum(times[1:, 0], ends[:-1], out=times[1:, 0])
